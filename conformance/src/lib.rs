@@ -1,0 +1,1 @@
+//! Does a model compute what its file says?
