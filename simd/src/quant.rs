@@ -1,7 +1,35 @@
 //! The block formats: how groups of 32 weights come out of a file's bytes.
 //!
 //! A format says one thing, [`Layout::group`]; decoding, dot products and panels follow from it.
+//! [`Layout::unpack`] says the same for 16 rows at a time.
 
 mod group;
+mod iq4_nl;
+mod iq4_xs;
+mod mxfp4;
+mod q2_k;
+mod q3_k;
+mod q4_0;
+mod q4_1;
+mod q4_k;
+mod q5_0;
+mod q5_1;
+mod q5_k;
+mod q6_k;
+mod q8_0;
+mod read;
 
-pub use group::{Group, Layout};
+pub use group::{Group, Layout, Panel};
+pub use iq4_nl::Iq4Nl;
+pub use iq4_xs::Iq4Xs;
+pub use mxfp4::Mxfp4;
+pub use q2_k::Q2K;
+pub use q3_k::Q3K;
+pub use q4_0::Q4_0;
+pub use q4_1::Q4_1;
+pub use q4_k::Q4K;
+pub use q5_0::Q5_0;
+pub use q5_1::Q5_1;
+pub use q5_k::Q5K;
+pub use q6_k::Q6K;
+pub use q8_0::Q8_0;

@@ -1,6 +1,6 @@
 //! What every block format is read as.
 
-use crate::Format;
+use crate::{Format, Isa};
 
 /// 32 consecutive weights of a row.
 ///
@@ -46,17 +46,111 @@ impl Group {
     }
 }
 
+/// One group of 16 rows, rows in the lanes.
+pub struct Panel<I: Isa> {
+    /// Byte `b` of word `w` is weight `4 w + b`: unsigned and raised by [`Layout::OFFSET`], or from
+    /// [`Isa::signed_operand`] if [`Layout::SIGNED`].
+    pub quants: [I::Words; 8],
+    /// [`Group::scale`].
+    pub scale: I::Reals,
+    /// [`Group::halves`]; unused unless [`Layout::HALVES`].
+    pub halves: [I::Reals; 2],
+    /// [`Group::min`]; unused unless [`Layout::MIN`].
+    pub min: I::Reals,
+    /// [`Group::min_halves`]; unused unless [`Layout::HALVES`] and [`Layout::MIN`].
+    pub min_halves: [I::Reals; 2],
+}
+
+impl<I: Isa> Panel<I> {
+    /// A panel with one scale per row and no minimum.
+    #[inline(always)]
+    pub(crate) fn plain(isa: I, quants: [I::Words; 8], scale: I::Reals) -> Self {
+        Self {
+            quants,
+            scale,
+            halves: [isa.splat(1.0); 2],
+            min: isa.splat(0.0),
+            min_halves: [isa.splat(1.0); 2],
+        }
+    }
+}
+
 /// A block format.
-pub trait Layout: 'static {
+pub trait Layout: Copy + 'static {
     /// The format's name and sizes.
     const FORMAT: Format;
+    /// Groups of 32 in a block.
+    const GROUPS: usize;
     /// Whether [`Group::halves`] are in use.
     const HALVES: bool = false;
     /// Whether [`Group::min`] is in use.
     const MIN: bool = false;
-    /// Groups of 32 in a block.
-    const GROUPS: usize;
+    /// Whether the bytes of a [`Panel`] are signed.
+    const SIGNED: bool = true;
+    /// By how much the unsigned bytes of a [`Panel`] are raised; at most 32.
+    const OFFSET: i32 = 0;
+
+    /// The bytes of a block.
+    type Block: AsRef<[u8]> + Send + Sync + 'static;
+
+    /// The whole blocks of a row.
+    fn blocks(row: &[u8]) -> &[Self::Block];
 
     /// Group `index` of a block of exactly `Self::FORMAT.block_bytes()` bytes.
     fn group(block: &[u8], index: usize) -> Group;
+
+    /// Calls `visit` with each group of one block of 16 rows, in order.
+    ///
+    /// This body goes through [`Layout::group`] for every row; formats in common use replace it by
+    /// one that works on 16 rows at a time.
+    #[inline(always)]
+    fn unpack<I: Isa>(isa: I, rows: [&Self::Block; 16], mut visit: impl FnMut(usize, Panel<I>)) {
+        for index in 0..Self::GROUPS {
+            visit(
+                index,
+                gather(isa, rows.map(|row| Self::group(row.as_ref(), index))),
+            );
+        }
+    }
 }
+
+/// The groups of 16 rows as a panel of signed bytes.
+#[inline(always)]
+fn gather<I: Isa>(isa: I, groups: [Group; 16]) -> Panel<I> {
+    let mut words = [[0_u32; 16]; 8];
+    for (row, group) in groups.iter().enumerate() {
+        for (word, bytes) in words.iter_mut().zip(group.quants.as_chunks::<4>().0) {
+            word[row] = u32::from_le_bytes(bytes.map(i8::cast_unsigned));
+        }
+    }
+    let reals = |of: fn(&Group) -> f32| isa.load(&std::array::from_fn(|row| of(&groups[row])));
+    Panel {
+        quants: words.map(
+            #[inline(always)]
+            |word| isa.signed_operand(isa.load_words(&word)),
+        ),
+        scale: reals(|group| group.scale),
+        halves: [
+            reals(|group| group.halves[0]),
+            reals(|group| group.halves[1]),
+        ],
+        min: reals(|group| group.min),
+        min_halves: [
+            reals(|group| group.min_halves[0]),
+            reals(|group| group.min_halves[1]),
+        ],
+    }
+}
+
+/// Declares the block type of a [`Layout`] of so many bytes.
+macro_rules! block_of {
+    ($bytes:literal) => {
+        type Block = [u8; $bytes];
+
+        #[inline(always)]
+        fn blocks(row: &[u8]) -> &[[u8; $bytes]] {
+            row.as_chunks().0
+        }
+    };
+}
+pub(crate) use block_of;

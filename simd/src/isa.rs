@@ -1,0 +1,92 @@
+//! What a level must be able to do.
+
+/// The operations of one SIMD level, on vectors of one logical shape: 16 lanes of 32 bits.
+///
+/// A value of an implementing type is a proof: it exists only where the CPU has the level's
+/// features. That is what makes every method safe to call.
+///
+/// Lanes are output rows in the integer kernels and elements in the float kernels. A level with
+/// narrower registers holds the 16 lanes in several; since no operation but [`Isa::sum`] crosses
+/// lanes, the width of a register never shows in a result.
+///
+/// Methods are `#[inline(always)]`: they must end up inside the one function that carries the
+/// level's `#[target_feature]`, or each becomes a call.
+pub trait Isa: Copy + Send + Sync + 'static {
+    /// 16 × 32 bits: integers, or four bytes in each lane.
+    type Words: Copy;
+    /// 16 × `f32`.
+    type Reals: Copy;
+
+    /// Whether a register holds all 16 lanes and there are 32 registers.
+    const WIDE: bool;
+    /// What signed weights are raised by in [`Isa::signed_operand`].
+    const SIGNED_BIAS: i32;
+
+    /// Lane `r` of result `c` is bytes `4 c .. 4 c + 4` of row `r`.
+    fn columns(self, rows: [&[u8; 16]; 16]) -> [Self::Words; 4];
+    /// Reads 16 words.
+    fn load_words(self, words: &[u32; 16]) -> Self::Words;
+    /// Writes 16 words.
+    fn store_words(self, words: Self::Words, to: &mut [u32; 16]);
+    /// `x` in every lane.
+    fn splat_word(self, x: u32) -> Self::Words;
+    /// `a & b`.
+    fn and(self, a: Self::Words, b: Self::Words) -> Self::Words;
+    /// `a | b`.
+    fn or(self, a: Self::Words, b: Self::Words) -> Self::Words;
+    /// Every lane shifted right by `N` bits, zeros entering.
+    fn shift_right<const N: i32>(self, a: Self::Words) -> Self::Words;
+    /// Every lane shifted right by `N` bits, copies of the sign entering.
+    fn shift_right_signed<const N: i32>(self, a: Self::Words) -> Self::Words;
+    /// `base | 16` in byte `b` of every lane whose bit `4 · W + b` in `bits` is set; `W` below 8.
+    fn fifth_bits<const W: i32>(self, base: Self::Words, bits: Self::Words) -> Self::Words;
+    /// Every lane shifted left by `N` bits.
+    fn shift_left<const N: i32>(self, a: Self::Words) -> Self::Words;
+    /// `table[byte & 15]` for every byte, all below 16.
+    fn lookup(self, table: &[u8; 16], bytes: Self::Words) -> Self::Words;
+
+    /// Signed bytes as [`Isa::dot_signed`] wants them.
+    fn signed_operand(self, bytes: Self::Words) -> Self::Words;
+    /// `sum + Σ w · x` over the four bytes of every lane; `w` unsigned and at most 127, `x` signed and above −128.
+    fn dot_unsigned(self, sum: Self::Words, w: Self::Words, x: Self::Words) -> Self::Words;
+    /// `sum + Σ (w + SIGNED_BIAS) · x` over the four bytes of every lane; `w` from
+    /// [`Isa::signed_operand`], `x` signed and above −128.
+    fn dot_signed(self, sum: Self::Words, w: Self::Words, x: Self::Words) -> Self::Words;
+    /// Signed integers to floats, rounded to nearest.
+    fn to_reals(self, ints: Self::Words) -> Self::Reals;
+    /// The low 16 bits of every lane, read as an IEEE half.
+    fn halves_to_reals(self, words: Self::Words) -> Self::Reals;
+
+    /// Reads 16 floats.
+    fn load(self, floats: &[f32; 16]) -> Self::Reals;
+    /// Writes 16 floats.
+    fn store(self, reals: Self::Reals, to: &mut [f32; 16]);
+    /// Reads 16 IEEE halves.
+    fn load_halves(self, halves: &[u16; 16]) -> Self::Reals;
+    /// Reads 16 signed bytes as floats.
+    fn load_signed(self, bytes: &[i8; 16]) -> Self::Reals;
+    /// `x` in every lane.
+    fn splat(self, x: f32) -> Self::Reals;
+    /// `a + b`.
+    fn add(self, a: Self::Reals, b: Self::Reals) -> Self::Reals;
+    /// `a − b`.
+    fn sub(self, a: Self::Reals, b: Self::Reals) -> Self::Reals;
+    /// `a × b`.
+    fn mul(self, a: Self::Reals, b: Self::Reals) -> Self::Reals;
+    /// The bits of the lanes.
+    fn from_bits(self, words: Self::Words) -> Self::Reals;
+    /// All lanes added in one order: 8 + 8, 4 + 4, 2 + 2, 1 + 1.
+    fn sum(self, reals: Self::Reals) -> f32;
+}
+
+/// A computation that can run on any level.
+///
+/// Implementations mark `run` `#[inline(always)]`, and so every function that `run` calls and that
+/// takes the level. A closure handed to a thread pool leaves the level's features behind: split
+/// the work first and run one kernel per part.
+pub trait Kernel {
+    /// What running the kernel gives.
+    type Output;
+    /// Runs the kernel on `isa`.
+    fn run<I: Isa>(self, isa: I) -> Self::Output;
+}

@@ -1,0 +1,169 @@
+//! 512-bit vectors with the byte dot product.
+
+use super::level;
+use crate::isa::Isa;
+use crate::level::scalar::fold;
+use std::arch::x86_64::*;
+
+level! {
+    /// 512-bit vectors with the byte dot product (Ice Lake, Zen 4 and later).
+    Avx512Vnni, ["avx2", "f16c", "avx512f", "avx512bw", "avx512vl", "avx512vnni"]
+}
+
+/// Runs intrinsics of the level.
+macro_rules! with_level {
+    ($($body:tt)*) => {
+        // SAFETY: a value of the level exists, so the CPU has its features; references are as long as their types say.
+        unsafe { $($body)* }
+    };
+}
+
+impl Avx512Vnni {
+    /// Rows `j`, `j + 4`, `j + 8`, `j + 12` in the quarters of a register: 4 × 4 transposes within
+    /// quarters then leave the rows in order.
+    #[inline(always)]
+    fn every_fourth(self, rows: [&[u8; 16]; 16], j: usize) -> __m512i {
+        with_level! {
+            let lanes = _mm512_castsi128_si512(_mm_loadu_si128(rows[j].as_ptr().cast()));
+            let lanes = _mm512_inserti32x4::<1>(lanes, _mm_loadu_si128(rows[j + 4].as_ptr().cast()));
+            let lanes = _mm512_inserti32x4::<2>(lanes, _mm_loadu_si128(rows[j + 8].as_ptr().cast()));
+            _mm512_inserti32x4::<3>(lanes, _mm_loadu_si128(rows[j + 12].as_ptr().cast()))
+        }
+    }
+}
+
+impl Isa for Avx512Vnni {
+    type Words = __m512i;
+    type Reals = __m512;
+
+    const WIDE: bool = true;
+    const SIGNED_BIAS: i32 = 128;
+
+    #[inline(always)]
+    fn columns(self, rows: [&[u8; 16]; 16]) -> [__m512i; 4] {
+        let [a, b, c, d] = [0, 1, 2, 3].map(
+            #[inline(always)]
+            |j| self.every_fourth(rows, j),
+        );
+        with_level! {
+            let [ab, cd] = [_mm512_unpacklo_epi32(a, b), _mm512_unpacklo_epi32(c, d)];
+            let [ab_high, cd_high] = [_mm512_unpackhi_epi32(a, b), _mm512_unpackhi_epi32(c, d)];
+            [
+                _mm512_unpacklo_epi64(ab, cd),
+                _mm512_unpackhi_epi64(ab, cd),
+                _mm512_unpacklo_epi64(ab_high, cd_high),
+                _mm512_unpackhi_epi64(ab_high, cd_high),
+            ]
+        }
+    }
+    #[inline(always)]
+    fn load_words(self, words: &[u32; 16]) -> __m512i {
+        with_level! { _mm512_loadu_si512(words.as_ptr().cast()) }
+    }
+    #[inline(always)]
+    fn store_words(self, words: __m512i, to: &mut [u32; 16]) {
+        with_level! { _mm512_storeu_si512(to.as_mut_ptr().cast(), words) }
+    }
+    #[inline(always)]
+    fn splat_word(self, x: u32) -> __m512i {
+        with_level! { _mm512_set1_epi32(x.cast_signed()) }
+    }
+    #[inline(always)]
+    fn and(self, a: __m512i, b: __m512i) -> __m512i {
+        with_level! { _mm512_and_si512(a, b) }
+    }
+    #[inline(always)]
+    fn or(self, a: __m512i, b: __m512i) -> __m512i {
+        with_level! { _mm512_or_si512(a, b) }
+    }
+    #[inline(always)]
+    fn shift_right<const N: i32>(self, a: __m512i) -> __m512i {
+        with_level! { _mm512_srl_epi32(a, _mm_cvtsi32_si128(N)) }
+    }
+    #[inline(always)]
+    fn shift_right_signed<const N: i32>(self, a: __m512i) -> __m512i {
+        with_level! { _mm512_sra_epi32(a, _mm_cvtsi32_si128(N)) }
+    }
+    #[inline(always)]
+    fn fifth_bits<const W: i32>(self, base: __m512i, bits: __m512i) -> __m512i {
+        with_level! {
+            let copies = _mm512_shuffle_epi8(bits, _mm512_add_epi8(_mm512_set4_epi32(0x0c0c_0c0c, 0x0808_0808, 0x0404_0404, 0), _mm512_set1_epi8((W / 2) as i8)));
+            let set = _mm512_test_epi8_mask(copies, _mm512_set1_epi32(if W % 2 == 0 { 0x0804_0201 } else { 0x8040_2010_u32.cast_signed() }));
+            _mm512_mask_add_epi8(base, set, base, _mm512_set1_epi8(16))
+        }
+    }
+    #[inline(always)]
+    fn shift_left<const N: i32>(self, a: __m512i) -> __m512i {
+        with_level! { _mm512_sll_epi32(a, _mm_cvtsi32_si128(N)) }
+    }
+    #[inline(always)]
+    fn lookup(self, table: &[u8; 16], bytes: __m512i) -> __m512i {
+        with_level! {
+            let table = _mm512_broadcast_i32x4(_mm_loadu_si128(table.as_ptr().cast()));
+            _mm512_shuffle_epi8(table, bytes)
+        }
+    }
+    #[inline(always)]
+    fn signed_operand(self, bytes: __m512i) -> __m512i {
+        // Flipping the top bit adds 128 to a signed byte and makes it unsigned.
+        with_level! { _mm512_xor_si512(bytes, _mm512_set1_epi8(-128)) }
+    }
+    #[inline(always)]
+    fn dot_unsigned(self, sum: __m512i, w: __m512i, x: __m512i) -> __m512i {
+        with_level! { _mm512_dpbusd_epi32(sum, w, x) }
+    }
+    #[inline(always)]
+    fn dot_signed(self, sum: __m512i, w: __m512i, x: __m512i) -> __m512i {
+        with_level! { _mm512_dpbusd_epi32(sum, w, x) }
+    }
+    #[inline(always)]
+    fn to_reals(self, ints: __m512i) -> __m512 {
+        with_level! { _mm512_cvtepi32_ps(ints) }
+    }
+    #[inline(always)]
+    fn halves_to_reals(self, words: __m512i) -> __m512 {
+        with_level! { _mm512_cvtph_ps(_mm512_cvtepi32_epi16(words)) }
+    }
+    #[inline(always)]
+    fn load(self, floats: &[f32; 16]) -> __m512 {
+        with_level! { _mm512_loadu_ps(floats.as_ptr()) }
+    }
+    #[inline(always)]
+    fn store(self, reals: __m512, to: &mut [f32; 16]) {
+        with_level! { _mm512_storeu_ps(to.as_mut_ptr(), reals) }
+    }
+    #[inline(always)]
+    fn load_halves(self, halves: &[u16; 16]) -> __m512 {
+        with_level! { _mm512_cvtph_ps(_mm256_loadu_si256(halves.as_ptr().cast())) }
+    }
+    #[inline(always)]
+    fn load_signed(self, bytes: &[i8; 16]) -> __m512 {
+        with_level! { _mm512_cvtepi32_ps(_mm512_cvtepi8_epi32(_mm_loadu_si128(bytes.as_ptr().cast()))) }
+    }
+    #[inline(always)]
+    fn splat(self, x: f32) -> __m512 {
+        with_level! { _mm512_set1_ps(x) }
+    }
+    #[inline(always)]
+    fn add(self, a: __m512, b: __m512) -> __m512 {
+        with_level! { _mm512_add_ps(a, b) }
+    }
+    #[inline(always)]
+    fn sub(self, a: __m512, b: __m512) -> __m512 {
+        with_level! { _mm512_sub_ps(a, b) }
+    }
+    #[inline(always)]
+    fn mul(self, a: __m512, b: __m512) -> __m512 {
+        with_level! { _mm512_mul_ps(a, b) }
+    }
+    #[inline(always)]
+    fn from_bits(self, words: __m512i) -> __m512 {
+        with_level! { _mm512_castsi512_ps(words) }
+    }
+    #[inline(always)]
+    fn sum(self, reals: __m512) -> f32 {
+        let mut lanes = [0.0; 16];
+        self.store(reals, &mut lanes);
+        fold(lanes)
+    }
+}
