@@ -61,8 +61,12 @@ pub trait Isa: Copy + Send + Sync + 'static {
     fn load(self, floats: &[f32; 16]) -> Self::Reals;
     /// Writes 16 floats.
     fn store(self, reals: Self::Reals, to: &mut [f32; 16]);
-    /// Reads 16 IEEE halves.
-    fn load_halves(self, halves: &[u16; 16]) -> Self::Reals;
+    /// Reads 16 little-endian floats.
+    fn load_floats(self, bytes: &[u8; 64]) -> Self::Reals;
+    /// Reads 16 little-endian IEEE halves.
+    fn load_halves(self, bytes: &[u8; 32]) -> Self::Reals;
+    /// Reads 16 little-endian upper halves of floats.
+    fn load_bf16(self, bytes: &[u8; 32]) -> Self::Reals;
     /// Reads 16 signed bytes as floats.
     fn load_signed(self, bytes: &[i8; 16]) -> Self::Reals;
     /// `x` in every lane.
@@ -74,6 +78,8 @@ pub trait Isa: Copy + Send + Sync + 'static {
     /// `a × b`.
     fn mul(self, a: Self::Reals, b: Self::Reals) -> Self::Reals;
     /// The bits of the lanes.
+    fn to_bits(self, reals: Self::Reals) -> Self::Words;
+    /// Lanes of these bits.
     fn from_bits(self, words: Self::Words) -> Self::Reals;
     /// All lanes added in one order: 8 + 8, 4 + 4, 2 + 2, 1 + 1.
     fn sum(self, reals: Self::Reals) -> f32;

@@ -33,3 +33,25 @@ pub use q5_1::Q5_1;
 pub use q5_k::Q5K;
 pub use q6_k::Q6K;
 pub use q8_0::Q8_0;
+
+/// Runs `$body` with `$L` standing for the block format of `$format`; `$float` for float formats.
+///
+/// ```
+/// use fidelis_simd::{Format, quant::Layout, with_layout};
+/// let groups = with_layout!(Format::Q4_K, L => L::GROUPS, float => 0);
+/// assert_eq!(groups, 8);
+/// ```
+#[macro_export]
+macro_rules! with_layout {
+    ($format:expr, $L:ident => $body:expr, float => $float:expr) => {
+        $crate::with_layout!(@ $format, $L, $body, $float,
+            Q4_0 Q4_0, Q4_1 Q4_1, Q5_0 Q5_0, Q5_1 Q5_1, Q8_0 Q8_0, Q2_K Q2K, Q3_K Q3K, Q4_K Q4K, Q5_K Q5K, Q6_K Q6K,
+            IQ4_NL Iq4Nl, IQ4_XS Iq4Xs, MXFP4 Mxfp4)
+    };
+    (@ $format:expr, $L:ident, $body:expr, $float:expr, $($name:ident $Type:ident),+) => {
+        match $format {
+            $($crate::Format::$name => { type $L = $crate::quant::$Type; $body })+
+            _ => $float,
+        }
+    };
+}

@@ -131,8 +131,21 @@ impl Isa for Portable {
         *to = cast(reals);
     }
     #[inline(always)]
-    fn load_halves(self, halves: &[u16; 16]) -> Reals {
-        cast(halves.map(half_to_f32))
+    fn load_floats(self, bytes: &[u8; 64]) -> Reals {
+        cast(std::array::from_fn::<f32, 16, _>(|i| {
+            f32::from_le_bytes(bytes.as_chunks().0[i])
+        }))
+    }
+    #[inline(always)]
+    fn load_halves(self, bytes: &[u8; 32]) -> Reals {
+        cast(std::array::from_fn::<f32, 16, _>(|i| {
+            half_to_f32(u16::from_le_bytes(bytes.as_chunks().0[i]))
+        }))
+    }
+    #[inline(always)]
+    fn load_bf16(self, bytes: &[u8; 32]) -> Reals {
+        let widen = |i| f32::from_bits(u32::from(u16::from_le_bytes(bytes.as_chunks().0[i])) << 16);
+        cast(std::array::from_fn::<f32, 16, _>(widen))
     }
     #[inline(always)]
     fn load_signed(self, bytes: &[i8; 16]) -> Reals {
@@ -153,6 +166,10 @@ impl Isa for Portable {
     #[inline(always)]
     fn mul(self, a: Reals, b: Reals) -> Reals {
         each(a, b, |a, b| a * b)
+    }
+    #[inline(always)]
+    fn to_bits(self, reals: Reals) -> Words {
+        cast(reals)
     }
     #[inline(always)]
     fn from_bits(self, words: Words) -> Reals {

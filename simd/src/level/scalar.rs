@@ -132,8 +132,19 @@ impl Isa for Scalar {
         *to = reals;
     }
     #[inline(always)]
-    fn load_halves(self, halves: &[u16; 16]) -> [f32; 16] {
-        halves.map(half_to_f32)
+    fn load_floats(self, bytes: &[u8; 64]) -> [f32; 16] {
+        std::array::from_fn::<f32, 16, _>(|i| f32::from_le_bytes(bytes.as_chunks().0[i]))
+    }
+    #[inline(always)]
+    fn load_halves(self, bytes: &[u8; 32]) -> [f32; 16] {
+        std::array::from_fn::<f32, 16, _>(|i| {
+            half_to_f32(u16::from_le_bytes(bytes.as_chunks().0[i]))
+        })
+    }
+    #[inline(always)]
+    fn load_bf16(self, bytes: &[u8; 32]) -> [f32; 16] {
+        let widen = |i| f32::from_bits(u32::from(u16::from_le_bytes(bytes.as_chunks().0[i])) << 16);
+        std::array::from_fn::<f32, 16, _>(widen)
     }
     #[inline(always)]
     fn load_signed(self, bytes: &[i8; 16]) -> [f32; 16] {
@@ -154,6 +165,10 @@ impl Isa for Scalar {
     #[inline(always)]
     fn mul(self, a: [f32; 16], b: [f32; 16]) -> [f32; 16] {
         each(a, b, |a, b| a * b)
+    }
+    #[inline(always)]
+    fn to_bits(self, reals: [f32; 16]) -> [u32; 16] {
+        reals.map(f32::to_bits)
     }
     #[inline(always)]
     fn from_bits(self, words: [u32; 16]) -> [f32; 16] {

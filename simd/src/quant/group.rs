@@ -123,12 +123,13 @@ fn gather<I: Isa>(isa: I, groups: [Group; 16]) -> Panel<I> {
             word[row] = u32::from_le_bytes(bytes.map(i8::cast_unsigned));
         }
     }
+    let mut quants = [isa.splat_word(0); 8];
+    for (quants, words) in quants.iter_mut().zip(&words) {
+        *quants = isa.signed_operand(isa.load_words(words));
+    }
     let reals = |of: fn(&Group) -> f32| isa.load(&std::array::from_fn(|row| of(&groups[row])));
     Panel {
-        quants: words.map(
-            #[inline(always)]
-            |word| isa.signed_operand(isa.load_words(&word)),
-        ),
+        quants,
         scale: reals(|group| group.scale),
         halves: [
             reals(|group| group.halves[0]),

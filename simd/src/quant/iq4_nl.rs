@@ -38,9 +38,11 @@ pub(super) fn level_words<I: Isa>(isa: I, bytes: [I::Words; 4]) -> [I::Words; 8]
         }
         bytes
     };
-    each(split_nibbles(isa, bytes), |words| {
-        isa.signed_operand(isa.lookup(&TABLE, words))
-    })
+    each(
+        split_nibbles(isa, bytes),
+        #[inline(always)]
+        |words| isa.signed_operand(isa.lookup(&TABLE, words)),
+    )
 }
 
 impl Layout for Iq4Nl {

@@ -45,9 +45,11 @@ impl Layout for Mxfp4 {
     fn unpack<I: Isa>(isa: I, rows: [&[u8; 17]; 16], mut visit: impl FnMut(usize, Panel<I>)) {
         let table = DOUBLED.map(i8::cast_unsigned);
         let bytes = columns(isa, rows, 1);
-        let quants = each(split_nibbles(isa, bytes), |words| {
-            isa.signed_operand(isa.lookup(&table, words))
-        });
+        let quants = each(
+            split_nibbles(isa, bytes),
+            #[inline(always)]
+            |words| isa.signed_operand(isa.lookup(&table, words)),
+        );
         let scale = isa.load(&rows.map(|row| power(row[0])));
         visit(0, Panel::plain(isa, quants, scale));
     }

@@ -76,13 +76,29 @@ impl Layout for Q2K {
             let pairs = wide_columns(isa, rows, 16 + 32 * half);
             let first = scales_and_mins(isa, packed[2 * half]);
             let second = scales_and_mins(isa, packed[2 * half + 1]);
-            let quants = each(pairs, |words| isa.and(words, isa.splat_word(0x0303_0303)));
+            let quants = each(
+                pairs,
+                #[inline(always)]
+                |words| isa.and(words, isa.splat_word(0x0303_0303)),
+            );
             visit(4 * half, panel(isa, quants, [scale, min], first, 0));
-            let quants = each(pairs, |words| field::<I, 2>(isa, words, 0x0303_0303));
+            let quants = each(
+                pairs,
+                #[inline(always)]
+                |words| field::<I, 2>(isa, words, 0x0303_0303),
+            );
             visit(4 * half + 1, panel(isa, quants, [scale, min], first, 2));
-            let quants = each(pairs, |words| field::<I, 4>(isa, words, 0x0303_0303));
+            let quants = each(
+                pairs,
+                #[inline(always)]
+                |words| field::<I, 4>(isa, words, 0x0303_0303),
+            );
             visit(4 * half + 2, panel(isa, quants, [scale, min], second, 0));
-            let quants = each(pairs, |words| field::<I, 6>(isa, words, 0x0303_0303));
+            let quants = each(
+                pairs,
+                #[inline(always)]
+                |words| field::<I, 6>(isa, words, 0x0303_0303),
+            );
             visit(4 * half + 3, panel(isa, quants, [scale, min], second, 2));
         }
     }

@@ -12,7 +12,7 @@
 //! 8–11: bits `2 k` of byte `8 + j` belong to scale `4 k + j`. Stored plus 32.
 
 use super::group::{Group, Layout, Panel, block_of};
-use super::read::{byte_reals, columns, each, field, half, straddle, wide_columns};
+use super::read::{byte_reals, columns, each, field, half, join, straddle, wide_columns};
 use crate::{Format, Isa};
 
 /// The `Q3_K` format.
@@ -53,10 +53,9 @@ impl Layout for Q3K {
         // The 16 bytes up to the end begin two bytes before the scales.
         let tail = columns(isa, rows, 94);
         let scale = isa.halves_to_reals(isa.shift_right::<16>(tail[3]));
-        let [low, next, top] = [0, 1, 2].map(
-            #[inline(always)]
-            |i| straddle(isa, tail[i], tail[i + 1]),
-        );
+        let low = straddle(isa, tail[0], tail[1]);
+        let next = straddle(isa, tail[1], tail[2]);
+        let top = straddle(isa, tail[2], tail[3]);
         let nibble = 0x0f0f_0f0f;
         let pair = 0x3030_3030;
         let scales = [
@@ -82,59 +81,84 @@ impl Layout for Q3K {
         let quants = join(
             isa,
             shifted::<I, 0>(isa, pairs),
-            each(high, |w| isa.shift_left::<2>(w)),
+            each(
+                high,
+                #[inline(always)]
+                |w| isa.shift_left::<2>(w),
+            ),
+            0x0404_0404,
         );
         visit(0, panel(isa, quants, scale, scales[0], 0));
         let quants = join(
             isa,
             shifted::<I, 2>(isa, pairs),
-            each(high, |w| isa.shift_left::<1>(w)),
+            each(
+                high,
+                #[inline(always)]
+                |w| isa.shift_left::<1>(w),
+            ),
+            0x0404_0404,
         );
         visit(1, panel(isa, quants, scale, scales[0], 2));
-        let quants = join(isa, shifted::<I, 4>(isa, pairs), high);
+        let quants = join(isa, shifted::<I, 4>(isa, pairs), high, 0x0404_0404);
         visit(2, panel(isa, quants, scale, scales[1], 0));
         let quants = join(
             isa,
             shifted::<I, 6>(isa, pairs),
-            each(high, |w| isa.shift_right::<1>(w)),
+            each(
+                high,
+                #[inline(always)]
+                |w| isa.shift_right::<1>(w),
+            ),
+            0x0404_0404,
         );
         visit(3, panel(isa, quants, scale, scales[1], 2));
         let pairs = wide_columns(isa, rows, 64);
         let quants = join(
             isa,
             shifted::<I, 0>(isa, pairs),
-            each(high, |w| isa.shift_right::<2>(w)),
+            each(
+                high,
+                #[inline(always)]
+                |w| isa.shift_right::<2>(w),
+            ),
+            0x0404_0404,
         );
         visit(4, panel(isa, quants, scale, scales[2], 0));
         let quants = join(
             isa,
             shifted::<I, 2>(isa, pairs),
-            each(high, |w| isa.shift_right::<3>(w)),
+            each(
+                high,
+                #[inline(always)]
+                |w| isa.shift_right::<3>(w),
+            ),
+            0x0404_0404,
         );
         visit(5, panel(isa, quants, scale, scales[2], 2));
         let quants = join(
             isa,
             shifted::<I, 4>(isa, pairs),
-            each(high, |w| isa.shift_right::<4>(w)),
+            each(
+                high,
+                #[inline(always)]
+                |w| isa.shift_right::<4>(w),
+            ),
+            0x0404_0404,
         );
         visit(6, panel(isa, quants, scale, scales[3], 0));
         let quants = join(
             isa,
             shifted::<I, 6>(isa, pairs),
-            each(high, |w| isa.shift_right::<5>(w)),
+            each(
+                high,
+                #[inline(always)]
+                |w| isa.shift_right::<5>(w),
+            ),
+            0x0404_0404,
         );
         visit(7, panel(isa, quants, scale, scales[3], 2));
     }
-}
-
-/// `low` with the third bits, already at their place.
-#[inline(always)]
-fn join<I: Isa>(isa: I, low: [I::Words; 8], third: [I::Words; 8]) -> [I::Words; 8] {
-    let mut joined = low;
-    for (words, third) in joined.iter_mut().zip(third) {
-        *words = isa.or(*words, isa.and(third, isa.splat_word(0x0404_0404)));
-    }
-    joined
 }
 
 /// A panel whose halves are the two bytes from `two` of `scales`.
@@ -160,5 +184,9 @@ fn panel<I: Isa>(
 /// Two bits of every byte.
 #[inline(always)]
 fn shifted<I: Isa, const SHIFT: i32>(isa: I, words: [I::Words; 8]) -> [I::Words; 8] {
-    each(words, |words| field::<I, SHIFT>(isa, words, 0x0303_0303))
+    each(
+        words,
+        #[inline(always)]
+        |words| field::<I, SHIFT>(isa, words, 0x0303_0303),
+    )
 }

@@ -46,17 +46,22 @@ impl<I: Isa> Scales<I> {
     pub(super) fn read<const N: usize>(isa: I, rows: [&[u8; N]; 16]) -> Self {
         let [head, first, second, third] = columns(isa, rows, 0);
         let (six, four, two) = (0x3f3f_3f3f, 0x0f0f_0f0f, 0x3030_3030);
-        let joined = |low, high| isa.or(low, field::<I, 2>(isa, high, two));
         Self {
             scale: isa.halves_to_reals(head),
             min: isa.halves_to_reals(isa.shift_right::<16>(head)),
             scales: [
                 isa.and(first, isa.splat_word(six)),
-                joined(isa.and(third, isa.splat_word(four)), first),
+                isa.or(
+                    isa.and(third, isa.splat_word(four)),
+                    field::<I, 2>(isa, first, two),
+                ),
             ],
             mins: [
                 isa.and(second, isa.splat_word(six)),
-                joined(field::<I, 4>(isa, third, four), second),
+                isa.or(
+                    field::<I, 4>(isa, third, four),
+                    field::<I, 2>(isa, second, two),
+                ),
             ],
         }
     }
@@ -65,10 +70,16 @@ impl<I: Isa> Scales<I> {
     #[inline(always)]
     pub(super) fn four(&self, isa: I, half: usize) -> [[I::Reals; 4]; 2] {
         [
-            each(byte_reals(isa, self.scales[half]), |x| {
-                isa.mul(self.scale, x)
-            }),
-            each(byte_reals(isa, self.mins[half]), |x| isa.mul(self.min, x)),
+            each(
+                byte_reals(isa, self.scales[half]),
+                #[inline(always)]
+                |x| isa.mul(self.scale, x),
+            ),
+            each(
+                byte_reals(isa, self.mins[half]),
+                #[inline(always)]
+                |x| isa.mul(self.min, x),
+            ),
         ]
     }
 }
@@ -101,7 +112,11 @@ impl Layout for Q4K {
             for two in 0..2 {
                 let bytes = wide_columns(isa, rows, 16 + 32 * (2 * four + two));
                 let group = 4 * four + 2 * two;
-                let low = each(bytes, |words| isa.and(words, isa.splat_word(0x0f0f_0f0f)));
+                let low = each(
+                    bytes,
+                    #[inline(always)]
+                    |words| isa.and(words, isa.splat_word(0x0f0f_0f0f)),
+                );
                 visit(
                     group,
                     Panel {
@@ -109,7 +124,11 @@ impl Layout for Q4K {
                         ..Panel::plain(isa, low, scale[2 * two])
                     },
                 );
-                let high = each(bytes, |words| field::<I, 4>(isa, words, 0x0f0f_0f0f));
+                let high = each(
+                    bytes,
+                    #[inline(always)]
+                    |words| field::<I, 4>(isa, words, 0x0f0f_0f0f),
+                );
                 visit(
                     group + 1,
                     Panel {

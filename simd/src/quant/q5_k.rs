@@ -10,22 +10,12 @@
 
 use super::group::{Group, Layout, Panel, block_of};
 use super::q4_k::{Scales, scale_and_min};
-use super::read::{each, field, half, wide_columns};
+use super::read::{each, field, half, join, wide_columns};
 use crate::{Format, Isa};
 
 /// The `Q5_K` format.
 #[derive(Clone, Copy, Debug)]
 pub struct Q5K;
-
-/// `low` with the fifth bits, already at their place.
-#[inline(always)]
-fn join<I: Isa>(isa: I, low: [I::Words; 8], fifth: [I::Words; 8]) -> [I::Words; 8] {
-    let mut joined = low;
-    for (words, fifth) in joined.iter_mut().zip(fifth) {
-        *words = isa.or(*words, isa.and(fifth, isa.splat_word(0x1010_1010)));
-    }
-    joined
-}
 
 impl Layout for Q5K {
     const FORMAT: Format = Format::Q5_K;
@@ -57,8 +47,21 @@ impl Layout for Q5K {
             for two in 0..2 {
                 let bytes = wide_columns(isa, rows, 48 + 32 * (2 * four + two));
                 let group = 4 * four + 2 * two;
-                let low = each(bytes, |words| isa.and(words, isa.splat_word(0x0f0f_0f0f)));
-                let low = join(isa, low, each(fifth, |words| isa.shift_left::<4>(words)));
+                let low = each(
+                    bytes,
+                    #[inline(always)]
+                    |words| isa.and(words, isa.splat_word(0x0f0f_0f0f)),
+                );
+                let low = join(
+                    isa,
+                    low,
+                    each(
+                        fifth,
+                        #[inline(always)]
+                        |words| isa.shift_left::<4>(words),
+                    ),
+                    0x1010_1010,
+                );
                 visit(
                     group,
                     Panel {
@@ -66,8 +69,21 @@ impl Layout for Q5K {
                         ..Panel::plain(isa, low, scale[2 * two])
                     },
                 );
-                let high = each(bytes, |words| field::<I, 4>(isa, words, 0x0f0f_0f0f));
-                let high = join(isa, high, each(fifth, |words| isa.shift_left::<3>(words)));
+                let high = each(
+                    bytes,
+                    #[inline(always)]
+                    |words| field::<I, 4>(isa, words, 0x0f0f_0f0f),
+                );
+                let high = join(
+                    isa,
+                    high,
+                    each(
+                        fifth,
+                        #[inline(always)]
+                        |words| isa.shift_left::<3>(words),
+                    ),
+                    0x1010_1010,
+                );
                 visit(
                     group + 1,
                     Panel {
@@ -75,7 +91,11 @@ impl Layout for Q5K {
                         ..Panel::plain(isa, high, scale[2 * two + 1])
                     },
                 );
-                fifth = each(fifth, |words| isa.shift_right::<2>(words));
+                fifth = each(
+                    fifth,
+                    #[inline(always)]
+                    |words| isa.shift_right::<2>(words),
+                );
             }
         }
     }

@@ -11,21 +11,31 @@
 //! `i` of groups 0, 1, 2, 3, lowest first. Stored plus 32.
 
 use super::group::{Group, Layout, Panel, block_of};
-use super::read::{columns, each, field, half, signed_byte_reals, wide_columns};
+use super::read::{columns, each, field, half, join, signed_byte_reals, wide_columns};
 use crate::{Format, Isa};
 
 /// The `Q6_K` format.
 #[derive(Clone, Copy, Debug)]
 pub struct Q6K;
 
-/// `low` with the top pairs, already at their place.
+/// The low nibbles of every byte.
 #[inline(always)]
-fn join<I: Isa>(isa: I, low: [I::Words; 8], pairs: [I::Words; 8]) -> [I::Words; 8] {
-    let mut joined = low;
-    for (words, pairs) in joined.iter_mut().zip(pairs) {
-        *words = isa.or(*words, isa.and(pairs, isa.splat_word(0x3030_3030)));
-    }
-    joined
+fn low<I: Isa>(isa: I, bytes: [I::Words; 8]) -> [I::Words; 8] {
+    each(
+        bytes,
+        #[inline(always)]
+        |words| isa.and(words, isa.splat_word(0x0f0f_0f0f)),
+    )
+}
+
+/// The high nibbles of every byte.
+#[inline(always)]
+fn high<I: Isa>(isa: I, bytes: [I::Words; 8]) -> [I::Words; 8] {
+    each(
+        bytes,
+        #[inline(always)]
+        |words| field::<I, 4>(isa, words, 0x0f0f_0f0f),
+    )
 }
 
 impl Layout for Q6K {
@@ -60,14 +70,17 @@ impl Layout for Q6K {
             let even = wide_columns(isa, rows, 64 * part);
             let odd = wide_columns(isa, rows, 64 * part + 32);
             let pairs = wide_columns(isa, rows, 128 + 32 * part);
-            let low = |bytes| each(bytes, |words| isa.and(words, isa.splat_word(0x0f0f_0f0f)));
-            let high = |bytes| each(bytes, |words| field::<I, 4>(isa, words, 0x0f0f_0f0f));
             let first = signed_byte_reals(isa, scales[2 * part]);
             let second = signed_byte_reals(isa, scales[2 * part + 1]);
             let quants = join(
                 isa,
-                low(even),
-                each(pairs, |words| isa.shift_left::<4>(words)),
+                low(isa, even),
+                each(
+                    pairs,
+                    #[inline(always)]
+                    |words| isa.shift_left::<4>(words),
+                ),
+                0x3030_3030,
             );
             visit(
                 4 * part,
@@ -78,8 +91,13 @@ impl Layout for Q6K {
             );
             let quants = join(
                 isa,
-                low(odd),
-                each(pairs, |words| isa.shift_left::<2>(words)),
+                low(isa, odd),
+                each(
+                    pairs,
+                    #[inline(always)]
+                    |words| isa.shift_left::<2>(words),
+                ),
+                0x3030_3030,
             );
             visit(
                 4 * part + 1,
@@ -88,7 +106,7 @@ impl Layout for Q6K {
                     ..Panel::plain(isa, quants, scale)
                 },
             );
-            let quants = join(isa, high(even), pairs);
+            let quants = join(isa, high(isa, even), pairs, 0x3030_3030);
             visit(
                 4 * part + 2,
                 Panel {
@@ -98,8 +116,13 @@ impl Layout for Q6K {
             );
             let quants = join(
                 isa,
-                high(odd),
-                each(pairs, |words| isa.shift_right::<2>(words)),
+                high(isa, odd),
+                each(
+                    pairs,
+                    #[inline(always)]
+                    |words| isa.shift_right::<2>(words),
+                ),
+                0x3030_3030,
             );
             visit(
                 4 * part + 3,

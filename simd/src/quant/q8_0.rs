@@ -30,9 +30,11 @@ impl Layout for Q8_0 {
     #[inline(always)]
     fn unpack<I: Isa>(isa: I, rows: [&[u8; 34]; 16], mut visit: impl FnMut(usize, Panel<I>)) {
         let scale = isa.halves_to_reals(columns(isa, rows, 0)[0]);
-        let quants = each(wide_columns(isa, rows, 2), |words| {
-            isa.signed_operand(words)
-        });
+        let quants = each(
+            wide_columns(isa, rows, 2),
+            #[inline(always)]
+            |words| isa.signed_operand(words),
+        );
         visit(0, Panel::plain(isa, quants, scale));
     }
 }

@@ -22,14 +22,13 @@ pub(crate) fn columns<I: Isa, const N: usize>(
     rows: [&[u8; N]; 16],
     at: usize,
 ) -> [I::Words; 4] {
-    isa.columns(rows.map(
-        #[inline(always)]
-        |row| {
-            row[at..]
-                .first_chunk()
-                .expect("a block holds 16 bytes from here")
-        },
-    ))
+    let mut bytes = [&[0; 16]; 16];
+    for (bytes, row) in bytes.iter_mut().zip(rows) {
+        *bytes = row[at..]
+            .first_chunk()
+            .expect("a block holds 16 bytes from here");
+    }
+    isa.columns(bytes)
 }
 
 /// The 32 bytes from `at` of 16 blocks, as eight words per row.
@@ -45,12 +44,31 @@ pub(crate) fn wide_columns<I: Isa, const N: usize>(
 }
 
 /// The same for each of `N` words.
+///
+/// A loop, since `array::map` is a call that the level's instructions do not reach into; closures
+/// given to it are `#[inline(always)]` for the same reason.
 #[inline(always)]
 pub(crate) fn each<W: Copy, const N: usize>(words: [W; N], f: impl Fn(W) -> W) -> [W; N] {
-    words.map(
-        #[inline(always)]
-        |word| f(word),
-    )
+    let mut result = words;
+    for word in &mut result {
+        *word = f(*word);
+    }
+    result
+}
+
+/// `low | (high & mask)`, for each of eight words.
+#[inline(always)]
+pub(crate) fn join<I: Isa>(
+    isa: I,
+    low: [I::Words; 8],
+    high: [I::Words; 8],
+    mask: u32,
+) -> [I::Words; 8] {
+    let mut joined = low;
+    for i in 0..8 {
+        joined[i] = isa.or(joined[i], isa.and(high[i], isa.splat_word(mask)));
+    }
+    joined
 }
 
 /// `(words >> SHIFT) & mask`.
@@ -61,18 +79,18 @@ pub(crate) fn field<I: Isa, const SHIFT: i32>(isa: I, words: I::Words, mask: u32
 
 /// Low nibbles of the bytes of four words, then their high nibbles.
 #[inline(always)]
-pub(crate) fn split_nibbles<I: Isa>(isa: I, [a, b, c, d]: [I::Words; 4]) -> [I::Words; 8] {
-    let low = |words| isa.and(words, isa.splat_word(0x0f0f_0f0f));
-    let high = |words| field::<I, 4>(isa, words, 0x0f0f_0f0f);
+pub(crate) fn split_nibbles<I: Isa>(isa: I, words: [I::Words; 4]) -> [I::Words; 8] {
+    let mask = isa.splat_word(0x0f0f_0f0f);
+    let [a, b, c, d] = words;
     [
-        low(a),
-        low(b),
-        low(c),
-        low(d),
-        high(a),
-        high(b),
-        high(c),
-        high(d),
+        isa.and(a, mask),
+        isa.and(b, mask),
+        isa.and(c, mask),
+        isa.and(d, mask),
+        field::<I, 4>(isa, a, 0x0f0f_0f0f),
+        field::<I, 4>(isa, b, 0x0f0f_0f0f),
+        field::<I, 4>(isa, c, 0x0f0f_0f0f),
+        field::<I, 4>(isa, d, 0x0f0f_0f0f),
     ]
 }
 
@@ -109,12 +127,11 @@ pub(crate) fn byte_reals<I: Isa>(isa: I, words: I::Words) -> [I::Reals; 4] {
 /// The four signed bytes of every lane as floats, lowest first.
 #[inline(always)]
 pub(crate) fn signed_byte_reals<I: Isa>(isa: I, words: I::Words) -> [I::Reals; 4] {
-    let top = |words| isa.to_reals(isa.shift_right_signed::<24>(words));
     [
-        top(isa.shift_left::<24>(words)),
-        top(isa.shift_left::<16>(words)),
-        top(isa.shift_left::<8>(words)),
-        top(words),
+        isa.to_reals(isa.shift_right_signed::<24>(isa.shift_left::<24>(words))),
+        isa.to_reals(isa.shift_right_signed::<24>(isa.shift_left::<16>(words))),
+        isa.to_reals(isa.shift_right_signed::<24>(isa.shift_left::<8>(words))),
+        isa.to_reals(isa.shift_right_signed::<24>(words)),
     ]
 }
 

@@ -191,13 +191,22 @@ impl Isa for Avx2 {
         }
     }
     #[inline(always)]
-    fn load_halves(self, halves: &[u16; 16]) -> Reals {
+    fn load_floats(self, bytes: &[u8; 64]) -> Reals {
+        with_level! { [_mm256_loadu_ps(bytes.as_ptr().cast()), _mm256_loadu_ps(bytes[32..].as_ptr().cast())] }
+    }
+    #[inline(always)]
+    fn load_halves(self, bytes: &[u8; 32]) -> Reals {
         with_level! {
             [
-                _mm256_cvtph_ps(_mm_loadu_si128(halves.as_ptr().cast())),
-                _mm256_cvtph_ps(_mm_loadu_si128(halves[8..].as_ptr().cast())),
+                _mm256_cvtph_ps(_mm_loadu_si128(bytes.as_ptr().cast())),
+                _mm256_cvtph_ps(_mm_loadu_si128(bytes[16..].as_ptr().cast())),
             ]
         }
+    }
+    #[inline(always)]
+    fn load_bf16(self, bytes: &[u8; 32]) -> Reals {
+        let halves = with_level! { [_mm_loadu_si128(bytes.as_ptr().cast()), _mm_loadu_si128(bytes[16..].as_ptr().cast())] };
+        both!(|halves| _mm256_castsi256_ps(_mm256_slli_epi32::<16>(_mm256_cvtepu16_epi32(halves))))
     }
     #[inline(always)]
     fn load_signed(self, bytes: &[i8; 16]) -> Reals {
@@ -224,6 +233,10 @@ impl Isa for Avx2 {
     #[inline(always)]
     fn mul(self, a: Reals, b: Reals) -> Reals {
         both!(|a, b| _mm256_mul_ps(a, b))
+    }
+    #[inline(always)]
+    fn to_bits(self, reals: Reals) -> Words {
+        both!(|reals| _mm256_castps_si256(reals))
     }
     #[inline(always)]
     fn from_bits(self, words: Words) -> Reals {

@@ -41,10 +41,8 @@ impl Isa for Avx512Vnni {
 
     #[inline(always)]
     fn columns(self, rows: [&[u8; 16]; 16]) -> [__m512i; 4] {
-        let [a, b, c, d] = [0, 1, 2, 3].map(
-            #[inline(always)]
-            |j| self.every_fourth(rows, j),
-        );
+        let [a, b] = [self.every_fourth(rows, 0), self.every_fourth(rows, 1)];
+        let [c, d] = [self.every_fourth(rows, 2), self.every_fourth(rows, 3)];
         with_level! {
             let [ab, cd] = [_mm512_unpacklo_epi32(a, b), _mm512_unpacklo_epi32(c, d)];
             let [ab_high, cd_high] = [_mm512_unpackhi_epi32(a, b), _mm512_unpackhi_epi32(c, d)];
@@ -133,8 +131,19 @@ impl Isa for Avx512Vnni {
         with_level! { _mm512_storeu_ps(to.as_mut_ptr(), reals) }
     }
     #[inline(always)]
-    fn load_halves(self, halves: &[u16; 16]) -> __m512 {
-        with_level! { _mm512_cvtph_ps(_mm256_loadu_si256(halves.as_ptr().cast())) }
+    fn load_floats(self, bytes: &[u8; 64]) -> __m512 {
+        with_level! { _mm512_loadu_ps(bytes.as_ptr().cast()) }
+    }
+    #[inline(always)]
+    fn load_halves(self, bytes: &[u8; 32]) -> __m512 {
+        with_level! { _mm512_cvtph_ps(_mm256_loadu_si256(bytes.as_ptr().cast())) }
+    }
+    #[inline(always)]
+    fn load_bf16(self, bytes: &[u8; 32]) -> __m512 {
+        with_level! {
+            let words = _mm512_cvtepu16_epi32(_mm256_loadu_si256(bytes.as_ptr().cast()));
+            _mm512_castsi512_ps(_mm512_slli_epi32::<16>(words))
+        }
     }
     #[inline(always)]
     fn load_signed(self, bytes: &[i8; 16]) -> __m512 {
@@ -155,6 +164,10 @@ impl Isa for Avx512Vnni {
     #[inline(always)]
     fn mul(self, a: __m512, b: __m512) -> __m512 {
         with_level! { _mm512_mul_ps(a, b) }
+    }
+    #[inline(always)]
+    fn to_bits(self, reals: __m512) -> __m512i {
+        with_level! { _mm512_castps_si512(reals) }
     }
     #[inline(always)]
     fn from_bits(self, words: __m512i) -> __m512 {
