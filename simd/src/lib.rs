@@ -1,11 +1,15 @@
 //! Weight formats, SIMD levels and the kernels that run on them.
 
+pub mod attend;
+pub mod dense;
+pub mod elementwise;
 pub mod fast;
 mod format;
 mod half_bits;
 pub mod input;
 mod isa;
 mod level;
+pub mod math;
 mod prefetch;
 pub mod quant;
 

@@ -1,0 +1,127 @@
+//! How keys and values lie in the cache.
+//!
+//! Keys of 16 positions are interleaved, element by element; values lie row by row, padded to whole
+//! groups of 16 (of 32 in `Q8_0`).
+
+use super::KEY_BLOCK;
+use half::f16;
+use std::fmt;
+
+/// The precision that keys and values are remembered in.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum CacheFormat {
+    /// 32-bit floats.
+    F32,
+    /// IEEE halves.
+    F16,
+    /// Signed bytes with a 32-bit scale per 32 elements.
+    Q8_0,
+}
+
+impl fmt::Display for CacheFormat {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(match self {
+            Self::F32 => "f32",
+            Self::F16 => "f16",
+            Self::Q8_0 => "q8_0",
+        })
+    }
+}
+
+/// Bytes of a scale of `Q8_0`.
+pub(super) const SCALE: usize = 4;
+
+/// Bytes of 32 interleaved keys' elements of `Q8_0`: 16 scales, then 32 × 16 quants.
+pub(super) const KEY_GROUP: usize = KEY_BLOCK * SCALE + 32 * KEY_BLOCK;
+
+/// Bytes of 32 elements of a value of `Q8_0`.
+pub(super) const VALUE_GROUP: usize = SCALE + 32;
+
+impl CacheFormat {
+    /// Elements that a key's width must be a multiple of.
+    pub fn multiple(self) -> usize {
+        if self == Self::Q8_0 { 32 } else { 1 }
+    }
+
+    /// Bytes of the keys of [`KEY_BLOCK`] positions.
+    pub fn key_block_bytes(self, width: usize) -> usize {
+        match self {
+            Self::F32 => width * KEY_BLOCK * 4,
+            Self::F16 => width * KEY_BLOCK * 2,
+            Self::Q8_0 => width / 32 * KEY_GROUP,
+        }
+    }
+
+    /// Bytes of the value of one position.
+    pub fn value_bytes(self, width: usize) -> usize {
+        match self {
+            Self::F32 => width.next_multiple_of(16) * 4,
+            Self::F16 => width.next_multiple_of(16) * 2,
+            Self::Q8_0 => width.div_ceil(32) * VALUE_GROUP,
+        }
+    }
+
+    /// Writes a key as position `lane` of a block.
+    pub fn write_key(self, block: &mut [u8], lane: usize, key: &[f32]) {
+        match self {
+            Self::F32 => {
+                for (x, at) in key.iter().zip(block.as_chunks_mut::<64>().0) {
+                    at[4 * lane..][..4].copy_from_slice(&x.to_le_bytes());
+                }
+            }
+            Self::F16 => {
+                for (x, at) in key.iter().zip(block.as_chunks_mut::<32>().0) {
+                    at[2 * lane..][..2].copy_from_slice(&f16::from_f32(*x).to_le_bytes());
+                }
+            }
+            Self::Q8_0 => {
+                for (x, at) in key
+                    .as_chunks::<32>()
+                    .0
+                    .iter()
+                    .zip(block.chunks_exact_mut(KEY_GROUP))
+                {
+                    let (scale, quants) = quantise(x);
+                    let (scales, rows) = at.split_at_mut(KEY_BLOCK * SCALE);
+                    scales[SCALE * lane..][..SCALE].copy_from_slice(&scale.to_le_bytes());
+                    for (quant, row) in quants.iter().zip(rows.chunks_exact_mut(KEY_BLOCK)) {
+                        row[lane] = quant.cast_unsigned();
+                    }
+                }
+            }
+        }
+    }
+
+    /// Writes the value of one position.
+    pub fn write_value(self, row: &mut [u8], value: &[f32]) {
+        match self {
+            Self::F32 => {
+                for (x, at) in value.iter().zip(row.as_chunks_mut::<4>().0) {
+                    *at = x.to_le_bytes();
+                }
+            }
+            Self::F16 => {
+                for (x, at) in value.iter().zip(row.as_chunks_mut::<2>().0) {
+                    *at = f16::from_f32(*x).to_le_bytes();
+                }
+            }
+            Self::Q8_0 => {
+                for (x, at) in value.chunks(32).zip(row.chunks_exact_mut(VALUE_GROUP)) {
+                    let mut padded = [0.0; 32];
+                    padded[..x.len()].copy_from_slice(x);
+                    let (scale, quants) = quantise(&padded);
+                    at[..SCALE].copy_from_slice(&scale.to_le_bytes());
+                    for (quant, at) in quants.iter().zip(&mut at[SCALE..]) {
+                        *at = quant.cast_unsigned();
+                    }
+                }
+            }
+        }
+    }
+}
+
+/// 32 values as bytes and a scale, by the rule of the activations.
+fn quantise(values: &[f32; 32]) -> (f32, [i8; 32]) {
+    let group = crate::input::InputGroup::quantise(values);
+    (group.scale, group.quants)
+}

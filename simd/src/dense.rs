@@ -1,0 +1,221 @@
+//! Weights times activations in the `f32` tier, and for weights that are floats.
+//!
+//! A dot product keeps 16 running sums (element `k` goes to sum `k mod 16`), folded 8 + 8, 4 + 4,
+//! 2 + 2, 1 + 1. Short rows are padded with zeros. Weights are decoded to `f32` a few rows at a
+//! time and used for every token of the batch.
+
+use crate::quant::Layout;
+use crate::{Format, Isa, Kernel, with_layout};
+
+/// Decodes a whole row to `f32`; exact but for one rounding where a product needs more than 24 bits.
+pub struct Dequantise<'a> {
+    /// The format of the row.
+    pub format: Format,
+    /// The row's bytes.
+    pub row: &'a [u8],
+    /// As many values as the row has.
+    pub out: &'a mut [f32],
+}
+
+impl Kernel for Dequantise<'_> {
+    type Output = ();
+
+    #[inline(always)]
+    fn run<I: Isa>(self, isa: I) {
+        match self.format {
+            Format::F32 => floats(
+                self.row.as_chunks::<64>(),
+                self.out,
+                #[inline(always)]
+                |b| isa.load_floats(b),
+                isa,
+            ),
+            Format::F16 => floats(
+                self.row.as_chunks::<32>(),
+                self.out,
+                #[inline(always)]
+                |b| isa.load_halves(b),
+                isa,
+            ),
+            Format::BF16 => floats(
+                self.row.as_chunks::<32>(),
+                self.out,
+                #[inline(always)]
+                |b| isa.load_bf16(b),
+                isa,
+            ),
+            format => with_layout!(format, L => blocks::<L>(self.row, self.out), float => ()),
+        }
+    }
+}
+
+/// Decodes 16 floats at a time, a short rest from a padded copy.
+#[inline(always)]
+fn floats<I: Isa, const N: usize>(
+    (chunks, rest): (&[[u8; N]], &[u8]),
+    out: &mut [f32],
+    load: impl Fn(&[u8; N]) -> I::Reals,
+    isa: I,
+) {
+    let (whole, tail) = out.as_chunks_mut::<16>();
+    for (chunk, out) in chunks.iter().zip(whole) {
+        isa.store(load(chunk), out);
+    }
+    let mut padded = [0; N];
+    padded[..rest.len()].copy_from_slice(rest);
+    let mut lanes = [0.0; 16];
+    isa.store(load(&padded), &mut lanes);
+    tail.copy_from_slice(&lanes[..tail.len()]);
+}
+
+/// Decodes group by group.
+#[inline(always)]
+fn blocks<L: Layout>(row: &[u8], out: &mut [f32]) {
+    let groups = out.as_chunks_mut::<32>().0;
+    for (block, groups) in L::blocks(row).iter().zip(groups.chunks_mut(L::GROUPS)) {
+        for (index, out) in groups.iter_mut().enumerate() {
+            *out = L::group(block.as_ref(), index).values();
+        }
+    }
+}
+
+/// Memory for decoded rows; kept between calls, one per thread.
+#[derive(Debug, Default)]
+pub struct DenseScratch {
+    rows: Vec<[f32; 16]>,
+    inputs: Vec<[f32; 16]>,
+}
+
+/// `emit(t, r, …) = rows r.. · input t`.
+pub struct Dense<'a, E> {
+    /// The format of the rows.
+    pub format: Format,
+    /// The rows' bytes, one row after another.
+    pub rows: &'a [u8],
+    /// Elements of a row.
+    pub width: usize,
+    /// `[tokens, width]`.
+    pub inputs: &'a [f32],
+    /// Where rows are decoded.
+    pub scratch: &'a mut DenseScratch,
+    /// Takes the token, the first row and the values of consecutive rows.
+    pub emit: E,
+}
+
+/// `R` rows times `T` tokens.
+#[inline(always)]
+fn tile<I: Isa, const R: usize, const T: usize>(
+    isa: I,
+    rows: &[&[[f32; 16]]; R],
+    inputs: &[&[[f32; 16]]; T],
+) -> [[f32; R]; T] {
+    let mut sums = [[isa.splat(0.0); R]; T];
+    for k in 0..rows[0].len() {
+        let mut w = [isa.splat(0.0); R];
+        for r in 0..R {
+            w[r] = isa.load(&rows[r][k]);
+        }
+        for t in 0..T {
+            let x = isa.load(&inputs[t][k]);
+            for r in 0..R {
+                sums[t][r] = isa.add(sums[t][r], isa.mul(w[r], x));
+            }
+        }
+    }
+    let mut out = [[0.0; R]; T];
+    for t in 0..T {
+        for r in 0..R {
+            out[t][r] = isa.sum(sums[t][r]);
+        }
+    }
+    out
+}
+
+/// Rows given together to a tile.
+const TOGETHER: usize = 4;
+
+impl<E: FnMut(usize, usize, &[f32])> Dense<'_, E> {
+    /// Tokens `token .. token + T` times the decoded rows.
+    #[inline(always)]
+    fn tokens<I: Isa, const T: usize>(
+        &mut self,
+        isa: I,
+        token: usize,
+        first_row: usize,
+        used: usize,
+    ) {
+        let blocks = self.width.div_ceil(16);
+        let mut rows: [&[[f32; 16]]; TOGETHER] = [&[]; TOGETHER];
+        for (row, blocks) in rows.iter_mut().zip(self.scratch.rows.chunks_exact(blocks)) {
+            *row = blocks;
+        }
+        let mut inputs: [&[[f32; 16]]; T] = [&[]; T];
+        for (t, input) in inputs.iter_mut().enumerate() {
+            *input = if self.width % 16 == 0 {
+                &self.inputs[(token + t) * self.width..][..self.width]
+                    .as_chunks()
+                    .0[..blocks]
+            } else {
+                &self.scratch.inputs[(token + t) * blocks..][..blocks]
+            };
+        }
+        for (t, values) in tile::<I, TOGETHER, T>(isa, &rows, &inputs)
+            .iter()
+            .enumerate()
+        {
+            (self.emit)(token + t, first_row, &values[..used]);
+        }
+    }
+}
+
+impl<E: FnMut(usize, usize, &[f32])> Kernel for Dense<'_, E> {
+    type Output = ();
+
+    #[inline(always)]
+    fn run<I: Isa>(mut self, isa: I) {
+        let row_bytes = self.width / self.format.block_len() * self.format.block_bytes();
+        let (rows, tokens) = (self.rows.len() / row_bytes, self.inputs.len() / self.width);
+        let blocks = self.width.div_ceil(16);
+        self.scratch.rows.clear();
+        self.scratch.rows.resize(TOGETHER * blocks, [0.0; 16]);
+        if self.width % 16 != 0 {
+            self.scratch.inputs.clear();
+            self.scratch.inputs.resize(tokens * blocks, [0.0; 16]);
+            for (input, padded) in self
+                .inputs
+                .chunks_exact(self.width)
+                .zip(self.scratch.inputs.chunks_exact_mut(blocks))
+            {
+                padded.as_flattened_mut()[..self.width].copy_from_slice(input);
+            }
+        }
+        for first in (0..rows).step_by(TOGETHER) {
+            let used = (rows - first).min(TOGETHER);
+            for (row, out) in self
+                .scratch
+                .rows
+                .chunks_exact_mut(blocks)
+                .take(used)
+                .enumerate()
+            {
+                let row = &self.rows[(first + row) * row_bytes..][..row_bytes];
+                let out = &mut out.as_flattened_mut()[..self.width];
+                Dequantise {
+                    format: self.format,
+                    row,
+                    out,
+                }
+                .run(isa);
+            }
+            let mut token = 0;
+            while I::WIDE && token + 4 <= tokens {
+                self.tokens::<I, 4>(isa, token, first, used);
+                token += 4;
+            }
+            while token < tokens {
+                self.tokens::<I, 1>(isa, token, first, used);
+                token += 1;
+            }
+        }
+    }
+}
