@@ -1,1 +1,168 @@
-//! backend.
+//! Machines that run a graph.
+
+mod cpu;
+
+pub use cpu::CpuBackend;
+pub use fidelis_simd::attend::CacheFormat;
+use fidelis_simd::{Format, Level, NoSuchLevel};
+
+/// One call of a back end: some tokens that follow those it has read.
+#[derive(Clone, Copy, Debug)]
+pub struct Step<'s> {
+    /// Token ids, at least one.
+    pub tokens: &'s [u32],
+    /// The position of the first; what the back end has read so far.
+    pub position: usize,
+    /// Which logits are wanted.
+    pub logits: Logits,
+}
+
+/// Which tokens of a step logits are wanted of.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Logits {
+    /// Of none.
+    None,
+    /// Of the last.
+    Last,
+    /// Of every one.
+    All,
+}
+
+/// Sees intermediates as they are computed.
+pub trait Observer {
+    /// Whether the checkpoint called `name` is of interest.
+    fn wants(&self, name: &str) -> bool;
+    /// The values of a checkpoint: row-major, `shape` slowest first. A step that is cut into batches
+    /// shows every batch.
+    fn saw(&mut self, name: &str, shape: &[usize], values: &[f32]);
+}
+
+/// How numbers are held.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Tier {
+    /// Integer weights as stored, activations as bytes with a scale per 32.
+    Fast,
+    /// Weights decoded to `f32`, activations in `f32`.
+    F32,
+}
+
+/// What a [`CpuBackend`] is made with.
+#[derive(Clone, Debug)]
+pub struct CpuSettings {
+    /// Worker threads; at least 1.
+    pub threads: usize,
+    /// Positions to remember; at least 1.
+    pub context: usize,
+    /// How numbers are held.
+    pub tier: Tier,
+    /// How keys and values are remembered.
+    pub cache: CacheFormat,
+    /// Tokens read together; at least 1. The result does not depend on it.
+    pub batch: usize,
+    /// The SIMD level. The result does not depend on it.
+    pub level: Level,
+}
+
+impl CpuSettings {
+    /// One thread per core, the best level, `fast`, keys and values in halves, 512 tokens a batch.
+    ///
+    /// # Errors
+    ///
+    /// [`NoSuchLevel`] if the environment asks for a level that this machine lacks.
+    pub fn new(context: usize) -> Result<Self, NoSuchLevel> {
+        Ok(Self {
+            threads: std::thread::available_parallelism().map_or(1, usize::from),
+            context,
+            tier: Tier::Fast,
+            cache: CacheFormat::F16,
+            batch: 512,
+            level: Level::chosen()?,
+        })
+    }
+}
+
+/// Why a back end cannot be made or a step cannot be run.
+#[derive(Debug, thiserror::Error)]
+pub enum BackendError {
+    /// A setting is zero.
+    #[error("{setting} must be at least 1")]
+    Zero {
+        /// Which.
+        setting: &'static str,
+    },
+    /// The worker threads could not be started.
+    #[error("cannot start {threads} worker threads")]
+    Threads {
+        /// How many.
+        threads: usize,
+        /// Why.
+        source: rayon::ThreadPoolBuildError,
+    },
+    /// Keys do not fill the groups of the cache's format.
+    #[error("keys of {width} elements cannot be remembered as {format}, which takes multiples of {}", format.multiple())]
+    CacheWidth {
+        /// Elements of a key.
+        width: usize,
+        /// The format asked for.
+        format: CacheFormat,
+    },
+    /// A weight that must be a vector of floats is not.
+    #[error("{tensor} is {format}; norms, biases and factors must be F32, F16 or BF16")]
+    NotFloats {
+        /// The tensor's name.
+        tensor: String,
+        /// Its format.
+        format: Format,
+    },
+    /// The step has no tokens.
+    #[error("there are no tokens to read")]
+    NoTokens,
+    /// The step does not continue what was read.
+    #[error("the step begins at position {found}, but {read} positions were read")]
+    Position {
+        /// Where the step begins.
+        found: usize,
+        /// Where it should.
+        read: usize,
+    },
+    /// More positions than the context holds.
+    #[error("the context of {context} is full: {read} positions are read, {more} more do not fit")]
+    ContextFull {
+        /// Positions in all.
+        context: usize,
+        /// Positions in use.
+        read: usize,
+        /// Tokens of the step.
+        more: usize,
+    },
+    /// A token id beyond the embedding.
+    #[error("token id {token} is not below the vocabulary's {vocabulary}")]
+    Token {
+        /// The id.
+        token: u32,
+        /// Rows of the embedding.
+        vocabulary: usize,
+    },
+    /// A value that is not a number or infinite.
+    #[error(
+        "{checkpoint} has {value} at token {token}, element {element}: the first operation whose result is not finite"
+    )]
+    NonFinite {
+        /// The first checkpoint with such a value.
+        checkpoint: String,
+        /// The token's position.
+        token: usize,
+        /// The element of its row.
+        element: usize,
+        /// What was found.
+        value: f32,
+    },
+    /// The memory for the cache and the intermediates could not be had.
+    #[error("{bytes} bytes of memory for {what} cannot be had")]
+    Memory {
+        /// How much.
+        bytes: usize,
+        /// What for.
+        what: &'static str,
+    },
+}

@@ -5,7 +5,7 @@ use crate::{Isa, Kernel};
 /// 32 consecutive activations of one token.
 ///
 /// `x[i] ≈ scale · quants[i]`, with `scale = max |x| / 127`.
-#[derive(Clone, Copy, Debug, Default, PartialEq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, bytemuck::Zeroable)]
 #[repr(C, align(16))]
 pub struct InputGroup {
     /// Rounded to nearest, ties to even; −127 to 127.

@@ -92,6 +92,20 @@ impl CacheFormat {
         }
     }
 
+    /// Reads the key of position `lane` of a block.
+    pub fn read_key(self, block: &[u8], lane: usize, width: usize) -> Vec<f32> {
+        let element = |d: usize| match self {
+            Self::F32 => f32::from_le_bytes(block.as_chunks().0[d * KEY_BLOCK + lane]),
+            Self::F16 => f16::from_le_bytes(block.as_chunks().0[d * KEY_BLOCK + lane]).to_f32(),
+            Self::Q8_0 => {
+                let (scales, quants) = block[d / 32 * KEY_GROUP..].split_at(KEY_BLOCK * SCALE);
+                let scale = f32::from_le_bytes(scales.as_chunks().0[lane]);
+                f32::from(quants[d % 32 * KEY_BLOCK + lane].cast_signed()) * scale
+            }
+        };
+        (0..width).map(element).collect()
+    }
+
     /// Writes the value of one position.
     pub fn write_value(self, row: &mut [u8], value: &[f32]) {
         match self {

@@ -23,6 +23,17 @@ pub struct KeyValues<'a> {
     pub values: &'a [u8],
 }
 
+impl KeyValues<'_> {
+    /// The key of a position that the ring holds.
+    pub fn key(&self, position: usize) -> Vec<f32> {
+        let slot = position % self.positions;
+        let block_bytes = self.format.key_block_bytes(self.key_width);
+        let block = &self.keys[slot / KEY_BLOCK * block_bytes..][..block_bytes];
+        self.format
+            .read_key(block, slot % KEY_BLOCK, self.key_width)
+    }
+}
+
 /// One query and where its result goes.
 pub struct Column<'a> {
     /// As wide as a key.

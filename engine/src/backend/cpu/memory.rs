@@ -1,0 +1,125 @@
+//! What a layer remembers: rings of keys and values, head by head.
+
+use super::super::BackendError;
+use super::shared::Shared;
+use crate::graph::Cache;
+use fidelis_simd::attend::{CHUNK, CacheFormat, KEY_BLOCK, KeyValues};
+
+/// One layer's keys and values.
+pub(super) struct LayerMemory {
+    format: CacheFormat,
+    shape: Cache,
+    /// Positions of the ring, whole chunks.
+    positions: usize,
+    /// Bytes of one head's keys, and of its values.
+    head_bytes: [usize; 2],
+    keys: Shared<u8>,
+    values: Shared<u8>,
+}
+
+impl LayerMemory {
+    /// Memory for `context` positions read `batch` at a time.
+    pub(super) fn new(
+        shape: &Cache,
+        format: CacheFormat,
+        context: usize,
+        batch: usize,
+    ) -> Result<Self, BackendError> {
+        if shape.key_width % format.multiple() != 0 {
+            return Err(BackendError::CacheWidth {
+                width: shape.key_width,
+                format,
+            });
+        }
+        // A ring holds a window and a batch, whose ends may both lie inside chunks.
+        let needed = shape.window.map_or(context, |window| {
+            context.min(window.saturating_add(batch + CHUNK))
+        });
+        let positions = needed.next_multiple_of(CHUNK);
+        let head_bytes = [
+            positions / KEY_BLOCK * format.key_block_bytes(shape.key_width),
+            positions * format.value_bytes(shape.value_width),
+        ];
+        let have = |head: usize| {
+            let bytes = head.saturating_mul(shape.heads);
+            Shared::try_new(bytes).ok_or(BackendError::Memory {
+                bytes,
+                what: "keys and values",
+            })
+        };
+        Ok(Self {
+            format,
+            positions,
+            head_bytes,
+            keys: have(head_bytes[0])?,
+            values: have(head_bytes[1])?,
+            shape: shape.clone(),
+        })
+    }
+
+    /// Bytes in all.
+    pub(super) fn bytes(&self) -> usize {
+        self.keys.len() + self.values.len()
+    }
+
+    /// The positions that the one at `position` sees.
+    pub(super) fn sees(&self, position: usize) -> std::ops::Range<usize> {
+        let first = self
+            .shape
+            .window
+            .map_or(0, |window| (position + 1).saturating_sub(window));
+        first..position + 1
+    }
+
+    /// Whether, after `read` positions, everything that position `at` sees is still held.
+    pub(super) fn holds(&self, at: usize, read: usize) -> bool {
+        self.sees(at).start + self.positions >= read
+    }
+
+    /// Writes the keys and values of a position, all heads.
+    ///
+    /// # Safety
+    ///
+    /// Nobody else reads or writes the [`KEY_BLOCK`] positions around it.
+    pub(super) unsafe fn remember(&self, position: usize, key: &[f32], value: &[f32]) {
+        let slot = position % self.positions;
+        let [block_bytes, row_bytes] = [
+            self.format.key_block_bytes(self.shape.key_width),
+            self.format.value_bytes(self.shape.value_width),
+        ];
+        let heads = key
+            .chunks_exact(self.shape.key_width)
+            .zip(value.chunks_exact(self.shape.value_width));
+        for (head, (key, value)) in heads.enumerate() {
+            let block = head * self.head_bytes[0] + slot / KEY_BLOCK * block_bytes;
+            // SAFETY: the block belongs to the positions that the caller has for itself.
+            let block = unsafe { self.keys.write(block, block_bytes) };
+            self.format.write_key(block, slot % KEY_BLOCK, key);
+            // SAFETY: the row belongs to the position that the caller has for itself.
+            let row = unsafe {
+                self.values
+                    .write(head * self.head_bytes[1] + slot * row_bytes, row_bytes)
+            };
+            self.format.write_value(row, value);
+        }
+    }
+
+    /// The ring of one head.
+    ///
+    /// # Safety
+    ///
+    /// Nobody writes the layer's memory while the result lives.
+    pub(super) unsafe fn head(&self, head: usize) -> KeyValues<'_> {
+        let [keys, values] = self.head_bytes;
+        KeyValues {
+            format: self.format,
+            key_width: self.shape.key_width,
+            value_width: self.shape.value_width,
+            positions: self.positions,
+            // SAFETY: nobody writes, says the caller.
+            keys: unsafe { self.keys.read(head * keys, keys) },
+            // SAFETY: nobody writes, says the caller.
+            values: unsafe { self.values.read(head * values, values) },
+        }
+    }
+}

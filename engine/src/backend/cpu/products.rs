@@ -1,0 +1,175 @@
+//! Matrix products of a stage: rows of the weights are divided, tokens are not.
+
+use super::team::Counter;
+use super::work::Work;
+use crate::graph::{Op, TensorId, WeightId};
+use crate::tensor::Tensor;
+use fidelis_simd::dense::{Dense, DenseScratch};
+use fidelis_simd::fast::{Decode, Prefill, Scratch};
+use fidelis_simd::with_layout;
+use std::marker::PhantomData;
+use std::ops::Range;
+
+/// Bytes of weights that a worker takes at a time with one token: long enough to stream, short
+/// enough to share out evenly.
+const DECODE_BYTES: usize = 96 << 10;
+
+/// Rows that a worker takes at a time with many tokens: two panels.
+const PREFILL_ROWS: usize = 32;
+
+/// Working memory of the kernels.
+#[derive(Default)]
+pub(super) struct ProductScratch {
+    panels: Scratch,
+    dense: DenseScratch,
+}
+
+/// One product of the stage.
+struct Product<'p, 'a> {
+    input: TensorId,
+    weight: &'p Tensor<'a>,
+    first: usize,
+    bias: Option<&'p [f32]>,
+    out: TensorId,
+    /// Rows in all.
+    rows: usize,
+    /// Rows of a part.
+    part: usize,
+}
+
+/// The products of a stage for some tokens.
+pub(super) struct Products<'p, 'w, 'a> {
+    work: &'p Work<'w, 'a>,
+    products: Vec<Product<'p, 'a>>,
+    tokens: Range<usize>,
+}
+
+impl<'p, 'w, 'a> Products<'p, 'w, 'a> {
+    /// The ops `indices`, for tokens `tokens`.
+    pub(super) fn new(work: &'p Work<'w, 'a>, indices: &[usize], tokens: Range<usize>) -> Self {
+        let product = |&index: &usize| {
+            let Op::MatMul {
+                input,
+                weight,
+                first,
+                bias,
+                out,
+            } = &work.graph.ops[index]
+            else {
+                return None;
+            };
+            let weight = &work.graph.weights[weight.0 as usize];
+            let part = if tokens.len() == 1 {
+                (DECODE_BYTES / weight.row_bytes()).next_multiple_of(16)
+            } else {
+                PREFILL_ROWS
+            };
+            Some(Product {
+                input: *input,
+                weight,
+                first: *first,
+                bias: bias.map(|WeightId(bias)| work.vectors[bias as usize].as_slice()),
+                out: *out,
+                rows: work.arena.width(*out),
+                part: part.max(16),
+            })
+        };
+        Self {
+            work,
+            products: indices.iter().filter_map(product).collect(),
+            tokens,
+        }
+    }
+
+    /// Takes parts until there are no more.
+    pub(super) fn run(&self, counter: &Counter, scratch: &mut ProductScratch) {
+        let counts: Vec<usize> = self
+            .products
+            .iter()
+            .map(|product| product.rows.div_ceil(product.part))
+            .collect();
+        while let Some(mut part) = counter.next(counts.iter().sum()) {
+            for (product, &count) in self.products.iter().zip(&counts) {
+                if part < count {
+                    let start = part * product.part;
+                    self.part(
+                        product,
+                        start..(start + product.part).min(product.rows),
+                        scratch,
+                    );
+                    break;
+                }
+                part -= count;
+            }
+        }
+    }
+
+    /// Rows `rows` of a product.
+    fn part(&self, product: &Product<'_, '_>, rows: Range<usize>, scratch: &mut ProductScratch) {
+        let (work, weight) = (self.work, product.weight);
+        let row_bytes = weight.row_bytes();
+        let bytes =
+            &weight.bytes[(product.first + rows.start) * row_bytes..][..rows.len() * row_bytes];
+        let quantised =
+            work.plan.quantised[product.input.0 as usize].is_some() && work.is_fast(weight);
+        let emit = |token: usize, first: usize, values: &[f32]| {
+            // SAFETY: no other part has these rows of the weights, so none writes these columns.
+            let out = unsafe {
+                work.arena.part_mut(
+                    product.out,
+                    self.tokens.start + token,
+                    rows.start + first,
+                    values.len(),
+                )
+            };
+            match product.bias {
+                Some(bias) => {
+                    for ((out, value), bias) in
+                        out.iter_mut().zip(values).zip(&bias[rows.start + first..])
+                    {
+                        *out = value + bias;
+                    }
+                }
+                None => out.copy_from_slice(values),
+            }
+        };
+        if !quantised {
+            // SAFETY: the input lies behind a barrier, and this stage writes only outputs.
+            let inputs = unsafe {
+                work.arena
+                    .rows(product.input, self.tokens.start, self.tokens.len())
+            };
+            let kernel = Dense {
+                format: weight.format,
+                rows: bytes,
+                width: weight.shape.width(),
+                inputs,
+                scratch: &mut scratch.dense,
+                emit,
+            };
+            return work.level.run(kernel);
+        }
+        // SAFETY: the input lies behind a barrier, and this stage writes only outputs.
+        let inputs = unsafe {
+            work.arena
+                .quantised(product.input, self.tokens.start, self.tokens.len())
+        };
+        if self.tokens.len() == 1 {
+            // SAFETY: no other part has these rows of the weights, so none writes these columns.
+            let out = unsafe {
+                work.arena
+                    .part_mut(product.out, self.tokens.start, rows.start, rows.len())
+            };
+            with_layout!(weight.format, L => work.level.run(Decode::<L> { rows: bytes, input: inputs, out, format: PhantomData }), float => ());
+            for (out, bias) in out
+                .iter_mut()
+                .zip(product.bias.iter().flat_map(|bias| &bias[rows.clone()]))
+            {
+                *out += bias;
+            }
+        } else {
+            let (width, scratch) = (weight.shape.width(), &mut scratch.panels);
+            with_layout!(weight.format, L => work.level.run(Prefill::<L, _> { rows: bytes, width, inputs, scratch, emit, format: PhantomData }), float => ());
+        }
+    }
+}

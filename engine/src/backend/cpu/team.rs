@@ -1,0 +1,191 @@
+//! Workers that walk the stages of a step together.
+
+use super::super::BackendError;
+use rayon::{ThreadPool, ThreadPoolBuilder};
+use std::hint::spin_loop;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::{Condvar, Mutex, PoisonError};
+
+/// Turns of the waiting loop before a worker sleeps: some tens of microseconds.
+const SPINS: usize = 4_000;
+
+/// The worker threads of a back end; with one, the caller works itself.
+pub(super) struct Team {
+    pool: Option<ThreadPool>,
+    threads: usize,
+}
+
+/// Where the workers of one step meet.
+pub(super) struct Meeting {
+    threads: usize,
+    arrived: AtomicUsize,
+    round: AtomicUsize,
+    failed: AtomicBool,
+    stop: AtomicBool,
+    sleepers: Mutex<()>,
+    wake: Condvar,
+}
+
+/// One worker in a step.
+pub(super) struct Member<'m> {
+    /// 0 and up.
+    pub(super) index: usize,
+    meeting: &'m Meeting,
+}
+
+impl Team {
+    /// A team of `threads`.
+    pub(super) fn new(threads: usize) -> Result<Self, BackendError> {
+        let build = |threads| {
+            ThreadPoolBuilder::new()
+                .num_threads(threads)
+                .thread_name(|i| format!("fidelis-{i}"))
+                .build()
+        };
+        let pool = match threads {
+            1 => None,
+            _ => Some(build(threads).map_err(|source| BackendError::Threads { threads, source })?),
+        };
+        Ok(Self { pool, threads })
+    }
+
+    /// How many work together.
+    pub(super) fn threads(&self) -> usize {
+        self.threads
+    }
+
+    /// Runs `work` on every worker; whether none failed.
+    pub(super) fn run(&self, work: impl Fn(&Member<'_>) + Sync) -> bool {
+        let Some(pool) = &self.pool else {
+            return Self::alone(work);
+        };
+        let meeting = Meeting::new(self.threads);
+        pool.broadcast(|context| {
+            let member = Member {
+                index: context.index(),
+                meeting: &meeting,
+            };
+            let guard = Unwinding(&meeting);
+            work(&member);
+            std::mem::forget(guard);
+        });
+        !meeting.failed.load(Ordering::Acquire)
+    }
+
+    /// Runs `work` on the calling thread; whether it did not fail.
+    pub(super) fn alone(work: impl Fn(&Member<'_>)) -> bool {
+        let meeting = Meeting::new(1);
+        work(&Member {
+            index: 0,
+            meeting: &meeting,
+        });
+        !meeting.failed.load(Ordering::Acquire)
+    }
+}
+
+/// Frees the others if a worker panics: they must not wait for it.
+struct Unwinding<'m>(&'m Meeting);
+
+impl Drop for Unwinding<'_> {
+    fn drop(&mut self) {
+        self.0.failed.store(true, Ordering::Release);
+        self.0.stop.store(true, Ordering::Release);
+        self.0.release();
+    }
+}
+
+impl Meeting {
+    fn new(threads: usize) -> Self {
+        Self {
+            threads,
+            arrived: AtomicUsize::new(0),
+            round: AtomicUsize::new(0),
+            failed: AtomicBool::new(false),
+            stop: AtomicBool::new(false),
+            sleepers: Mutex::new(()),
+            wake: Condvar::new(),
+        }
+    }
+
+    /// Begins the next round.
+    fn release(&self) {
+        let guard = self.sleepers.lock().unwrap_or_else(PoisonError::into_inner);
+        self.round.fetch_add(1, Ordering::Release);
+        drop(guard);
+        self.wake.notify_all();
+    }
+}
+
+impl Member<'_> {
+    /// Whether there are others.
+    pub(super) fn is_alone(&self) -> bool {
+        self.meeting.threads == 1
+    }
+
+    /// Says that the step cannot be finished; all stop at the next barrier.
+    pub(super) fn fail(&self) {
+        self.meeting.failed.store(true, Ordering::Release);
+    }
+
+    /// Waits for all; false if the step is to end here.
+    ///
+    /// The last to arrive decides for all, so that they decide alike.
+    pub(super) fn barrier(&self) -> bool {
+        let meeting = self.meeting;
+        let round = meeting.round.load(Ordering::Acquire);
+        if meeting.arrived.fetch_add(1, Ordering::AcqRel) + 1 == meeting.threads {
+            meeting.arrived.store(0, Ordering::Relaxed);
+            meeting
+                .stop
+                .store(meeting.failed.load(Ordering::Acquire), Ordering::Release);
+            if self.is_alone() {
+                meeting.round.store(round + 1, Ordering::Release);
+            } else {
+                meeting.release();
+            }
+        } else {
+            self.wait_for_round_after(round);
+        }
+        !meeting.stop.load(Ordering::Acquire)
+    }
+
+    /// Spins for a while, then sleeps.
+    fn wait_for_round_after(&self, round: usize) {
+        let begun = || self.meeting.round.load(Ordering::Acquire) != round;
+        for _ in 0..SPINS {
+            if begun() {
+                return;
+            }
+            spin_loop();
+        }
+        let mut guard = self
+            .meeting
+            .sleepers
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner);
+        while !begun() {
+            guard = self
+                .meeting
+                .wake
+                .wait(guard)
+                .unwrap_or_else(PoisonError::into_inner);
+        }
+    }
+}
+
+/// Hands out the parts of a stage, whoever asks first.
+#[derive(Default)]
+pub(super) struct Counter(AtomicUsize);
+
+impl Counter {
+    /// The next part below `count`.
+    pub(super) fn next(&self, count: usize) -> Option<usize> {
+        let part = self.0.fetch_add(1, Ordering::Relaxed);
+        (part < count).then_some(part)
+    }
+
+    /// Begins anew.
+    pub(super) fn reset(&mut self) {
+        *self.0.get_mut() = 0;
+    }
+}

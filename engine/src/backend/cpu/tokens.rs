@@ -1,0 +1,179 @@
+//! Work on single tokens: embeddings, norms, rotary turns, gates, sums, quantisation.
+
+use super::plan::TokenWork;
+use super::team::Member;
+use super::work::Work;
+use crate::graph::{Activate, Op, Pairing, WeightId};
+use fidelis_simd::dense::Dequantise;
+use fidelis_simd::elementwise::{Curve, Gate, Pairs, RmsNorm, Rotate, Scale, SoftCap, Sum};
+use fidelis_simd::input::Quantise;
+use std::ops::Range;
+
+/// Computes cosines and sines of the step's positions: in `f64`, rounded once.
+pub(super) fn angles(
+    work: &Work<'_, '_>,
+    member: &Member<'_>,
+    blocks: impl Iterator<Item = Range<usize>>,
+) {
+    let workers = work.scratch.len();
+    for (index, block) in blocks.enumerate() {
+        // The same blocks in the same order as the stages, but divided without a counter: the first
+        // stage that turns anything lies behind a barrier.
+        if !member.is_alone() && index % workers != member.index {
+            continue;
+        }
+        for row in block {
+            for (id, rope) in work.graph.ropes.iter().enumerate() {
+                let pairs = rope.frequencies.len();
+                // SAFETY: only this worker has this block of tokens.
+                let table = unsafe { work.arena.angles_mut(id, row, pairs) };
+                let (cosines, sines) = table.split_at_mut(pairs);
+                for ((frequency, cosine), sine) in rope.frequencies.iter().zip(cosines).zip(sines) {
+                    let (s, c) = libm::sincos((work.position + row) as f64 * frequency);
+                    *cosine = (c * rope.magnitude) as f32;
+                    *sine = (s * rope.magnitude) as f32;
+                }
+            }
+        }
+    }
+}
+
+/// Runs one piece of work on token `row`.
+pub(super) fn run(work: &Work<'_, '_>, member: &Member<'_>, piece: TokenWork, row: usize) {
+    let arena = work.arena;
+    match piece {
+        TokenWork::Op(index) => op(work, &work.graph.ops[index], row),
+        TokenWork::Remember(index) => {
+            let Op::Attend(attend) = &work.graph.ops[index] else {
+                return;
+            };
+            // SAFETY: this worker wrote this token's keys and values, or they lie behind a barrier.
+            let (key, value) = unsafe {
+                (
+                    arena.rows(attend.key, row, 1),
+                    arena.rows(attend.value, row, 1),
+                )
+            };
+            // SAFETY: tokens whose positions share a block go to one worker.
+            unsafe { work.memory[attend.cache].remember(work.position + row, key, value) };
+        }
+        TokenWork::Quantise(id) => {
+            // SAFETY: this worker wrote this token's row, or it lies behind a barrier.
+            let values = unsafe { arena.rows(id, row, 1) };
+            // SAFETY: only this worker has this token.
+            let groups = unsafe { arena.quantised_mut(id, row) };
+            if work.level.run(Quantise { values, groups }).is_err() {
+                member.fail();
+            }
+        }
+    }
+}
+
+/// Runs one op of the graph on token `row`.
+fn op(work: &Work<'_, '_>, op: &Op, row: usize) {
+    let (arena, level) = (work.arena, work.level);
+    // SAFETY (of all reads and writes below): rows of a token are used by the one worker that has it;
+    // what other stages wrote lies behind a barrier.
+    let read = |id| unsafe { arena.rows(id, row, 1) };
+    let vector = |WeightId(weight)| &work.vectors[weight as usize];
+    match op {
+        Op::Embed { table, scale, out } => {
+            let table = &work.graph.weights[table.0 as usize];
+            // SAFETY: as above.
+            let values = unsafe { arena.row_mut(*out, row) };
+            level.run(Dequantise {
+                format: table.format,
+                row: table.row(work.tokens[row] as usize),
+                out: values,
+            });
+            level.run(Scale {
+                values,
+                scale: *scale,
+            });
+        }
+        Op::Norm {
+            input,
+            weight,
+            epsilon,
+            heads,
+            out,
+        } => {
+            // SAFETY: as above.
+            let out = unsafe { arena.row_mut(*out, row) };
+            let width = out.len() / heads;
+            for (input, out) in read(*input)
+                .chunks_exact(width)
+                .zip(out.chunks_exact_mut(width))
+            {
+                level.run(RmsNorm {
+                    input,
+                    weight: vector(*weight),
+                    epsilon: *epsilon,
+                    out,
+                });
+            }
+        }
+        Op::Rope {
+            input,
+            heads,
+            rope,
+            out,
+        } => {
+            let table = &work.graph.ropes[rope.0 as usize];
+            // SAFETY: the tables lie behind a barrier; the row as above.
+            let ((cosines, sines), out) = unsafe {
+                (
+                    arena.angles(rope.0 as usize, row, table.frequencies.len()),
+                    arena.row_mut(*out, row),
+                )
+            };
+            let pairs = match table.pairing {
+                Pairing::Interleaved => Pairs::Neighbours,
+                Pairing::Halves => Pairs::Halves,
+            };
+            level.run(Rotate {
+                input: read(*input),
+                width: out.len() / heads,
+                cosines,
+                sines,
+                pairs,
+                out,
+            });
+        }
+        Op::Gate {
+            gate,
+            up,
+            activate,
+            out,
+        } => {
+            let curve = match activate {
+                Activate::Silu => Curve::Silu,
+                Activate::GeluTanh => Curve::GeluTanh,
+            };
+            // SAFETY: as above.
+            let out = unsafe { arena.row_mut(*out, row) };
+            level.run(Gate {
+                gate: read(*gate),
+                up: read(*up),
+                curve,
+                out,
+            });
+        }
+        Op::Add { a, b, out } => {
+            // SAFETY: as above.
+            let out = unsafe { arena.row_mut(*out, row) };
+            level.run(Sum {
+                a: read(*a),
+                b: read(*b),
+                out,
+            });
+        }
+        Op::SoftCap { input, cap, out } => {
+            // SAFETY: as above.
+            let values = unsafe { arena.row_mut(*out, row) };
+            values.copy_from_slice(read(*input));
+            level.run(SoftCap { values, cap: *cap });
+        }
+        Op::MatMul { .. } | Op::Attend(_) => {}
+    }
+}
