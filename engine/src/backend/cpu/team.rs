@@ -49,11 +49,6 @@ impl Team {
         Ok(Self { pool, threads })
     }
 
-    /// How many work together.
-    pub(super) fn threads(&self) -> usize {
-        self.threads
-    }
-
     /// Runs `work` on every worker; whether none failed.
     pub(super) fn run(&self, work: impl Fn(&Member<'_>) + Sync) -> bool {
         let Some(pool) = &self.pool else {

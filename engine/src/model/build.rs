@@ -1,0 +1,366 @@
+//! Pieces that graphs are built from; shapes are checked here, once.
+
+use super::config::{Config, Keys};
+use super::weights::Weights;
+use super::{ModelError, rope};
+use crate::gguf::Gguf;
+use crate::graph::{
+    Activate, Activation, Attend, Cache, Graph, Op, Pairing, Rope, RopeId, TensorId, WeightId,
+};
+use crate::shape::Shape;
+use crate::tensor::Tensor;
+
+/// A graph in the making.
+pub(super) struct Build<'g, 'a> {
+    /// The model's hyper-parameters.
+    pub(super) config: &'g Config,
+    /// Further keys of the architecture.
+    pub(super) keys: Keys<'g, 'a>,
+    /// The file's tensors.
+    pub(super) weights: Weights<'g, 'a>,
+    graph: Graph<'a>,
+}
+
+/// How one layer attends.
+pub(super) struct Attention {
+    /// The angles.
+    pub(super) rope: RopeId,
+    /// How many positions are seen; `None`: all.
+    pub(super) window: Option<usize>,
+    /// Multiplies the query.
+    pub(super) query_scale: f32,
+    /// Multiplies the scores.
+    pub(super) score_scale: f32,
+    /// Bounds the scores.
+    pub(super) soft_cap: Option<f32>,
+}
+
+impl<'g, 'a> Build<'g, 'a> {
+    pub(super) fn new(gguf: &'g Gguf<'a>, config: &'g Config) -> Self {
+        Self {
+            config,
+            keys: Keys::new(gguf, &config.architecture),
+            weights: Weights::new(gguf),
+            graph: Graph {
+                ops: vec![],
+                activations: vec![],
+                weights: vec![],
+                ropes: vec![],
+                caches: vec![],
+                logits: TensorId(0),
+            },
+        }
+    }
+
+    pub(super) fn finish(self) -> Result<Graph<'a>, ModelError> {
+        self.weights.finish()?;
+        Ok(self.graph)
+    }
+
+    /// A checkpoint of `width` elements per token.
+    fn activation(&mut self, name: String, width: usize) -> TensorId {
+        self.graph.activations.push(Activation { name, width });
+        TensorId(self.graph.activations.len() as u32 - 1)
+    }
+
+    fn width(&self, id: TensorId) -> usize {
+        self.graph.activations[id.0 as usize].width
+    }
+
+    fn weight(&mut self, tensor: Tensor<'a>) -> WeightId {
+        self.graph.weights.push(tensor);
+        WeightId(self.graph.weights.len() as u32 - 1)
+    }
+
+    fn vector(&mut self, name: &str, len: usize) -> Result<WeightId, ModelError> {
+        let tensor = self.weights.take(name, Shape::vector(len))?;
+        Ok(self.weight(tensor))
+    }
+
+    /// A rotary table of the model's heads.
+    pub(super) fn rope(
+        &mut self,
+        base: f64,
+        linear: f64,
+        factors: Option<&[f64]>,
+        pairing: Pairing,
+    ) -> RopeId {
+        let frequencies = rope::frequencies(self.config.rotated, base, linear, factors);
+        self.add_rope(Rope {
+            frequencies,
+            magnitude: 1.0,
+            pairing,
+        })
+    }
+
+    /// Adds a rotary table.
+    pub(super) fn add_rope(&mut self, rope: Rope) -> RopeId {
+        self.graph.ropes.push(rope);
+        RopeId(self.graph.ropes.len() as u32 - 1)
+    }
+
+    /// The scaled embedding, and the weight for a tied head.
+    pub(super) fn embed(&mut self, scale: f32) -> Result<(TensorId, WeightId), ModelError> {
+        let tensor = self.weights.take(
+            "token_embd.weight",
+            Shape::matrix(self.config.width, self.config.vocabulary),
+        )?;
+        let table = self.weight(tensor);
+        let out = self.activation("token_embd".to_owned(), self.config.width);
+        self.graph.ops.push(Op::Embed { table, scale, out });
+        Ok((out, table))
+    }
+
+    /// `name = norm(input)` with the weight `{tensor}.weight`, for each of `heads` parts.
+    pub(super) fn norm(
+        &mut self,
+        input: TensorId,
+        tensor: &str,
+        heads: usize,
+        name: String,
+    ) -> Result<TensorId, ModelError> {
+        let width = self.width(input);
+        let weight = self.vector(&format!("{tensor}.weight"), width / heads)?;
+        let out = self.activation(name, width);
+        self.graph.ops.push(Op::Norm {
+            input,
+            weight,
+            epsilon: self.config.epsilon,
+            heads,
+            out,
+        });
+        Ok(out)
+    }
+
+    /// `name = {tensor}.weight · input`, plus `{tensor}.bias` if the file has it.
+    pub(super) fn product(
+        &mut self,
+        input: TensorId,
+        tensor: &str,
+        rows: usize,
+        name: String,
+    ) -> Result<TensorId, ModelError> {
+        let matrix = self.weights.take(
+            &format!("{tensor}.weight"),
+            Shape::matrix(self.width(input), rows),
+        )?;
+        let weight = self.weight(matrix);
+        let bias = format!("{tensor}.bias");
+        let bias = if self.weights.has(&bias) {
+            Some(self.vector(&bias, rows)?)
+        } else {
+            None
+        };
+        Ok(self.rows_of(input, weight, 0, bias, rows, name))
+    }
+
+    /// The matrix `{tensor}.weight`, whose rows are used in parts.
+    pub(super) fn matrix(
+        &mut self,
+        tensor: &str,
+        width: usize,
+        rows: usize,
+    ) -> Result<WeightId, ModelError> {
+        let matrix = self
+            .weights
+            .take(&format!("{tensor}.weight"), Shape::matrix(width, rows))?;
+        Ok(self.weight(matrix))
+    }
+
+    /// `name =` some rows of a matrix `· input`.
+    pub(super) fn rows_of(
+        &mut self,
+        input: TensorId,
+        weight: WeightId,
+        first: usize,
+        bias: Option<WeightId>,
+        rows: usize,
+        name: String,
+    ) -> TensorId {
+        let out = self.activation(name, rows);
+        self.graph.ops.push(Op::MatMul {
+            input,
+            weight,
+            first,
+            bias,
+            out,
+        });
+        out
+    }
+
+    /// `name = input` with its heads turned.
+    fn turn(&mut self, input: TensorId, heads: usize, rope: RopeId, name: String) -> TensorId {
+        let out = self.activation(name, self.width(input));
+        self.graph.ops.push(Op::Rope {
+            input,
+            heads,
+            rope,
+            out,
+        });
+        out
+    }
+
+    /// Queries and keys of layer `i`, normalised per head if `norms`, turned; then attention.
+    pub(super) fn attend(
+        &mut self,
+        i: usize,
+        [query, key, value]: [TensorId; 3],
+        norms: bool,
+        attention: &Attention,
+    ) -> Result<TensorId, ModelError> {
+        let c = self.config;
+        let (mut query, mut key) = (query, key);
+        if norms {
+            query = self.norm(
+                query,
+                &format!("blk.{i}.attn_q_norm"),
+                c.heads,
+                format!("blk.{i}.attn_q.norm"),
+            )?;
+        }
+        query = self.turn(
+            query,
+            c.heads,
+            attention.rope,
+            format!("blk.{i}.attn_q.rope"),
+        );
+        if norms {
+            key = self.norm(
+                key,
+                &format!("blk.{i}.attn_k_norm"),
+                c.kv_heads,
+                format!("blk.{i}.attn_k.norm"),
+            )?;
+        }
+        key = self.turn(
+            key,
+            c.kv_heads,
+            attention.rope,
+            format!("blk.{i}.attn_k.rope"),
+        );
+        let out = self.activation(format!("blk.{i}.attn_heads"), c.heads * c.value_width);
+        self.graph.caches.push(Cache {
+            heads: c.kv_heads,
+            key_width: c.key_width,
+            value_width: c.value_width,
+            window: attention.window,
+        });
+        self.graph.ops.push(Op::Attend(Attend {
+            query,
+            key,
+            value,
+            cache: self.graph.caches.len() - 1,
+            heads: c.heads,
+            query_scale: attention.query_scale,
+            score_scale: attention.score_scale,
+            soft_cap: attention.soft_cap,
+            out,
+            scores: format!("blk.{i}.attn_scores"),
+            probs: format!("blk.{i}.attn_probs"),
+        }));
+        Ok(out)
+    }
+
+    /// The three projections of layer `i`, each with a bias if the file has one.
+    pub(super) fn projections(
+        &mut self,
+        i: usize,
+        input: TensorId,
+    ) -> Result<[TensorId; 3], ModelError> {
+        let c = self.config;
+        let mut project = |part: &str, rows: usize| {
+            let name = format!("blk.{i}.attn_{part}");
+            self.product(input, &name, rows, name.clone())
+        };
+        Ok([
+            project("q", c.heads * c.key_width)?,
+            project("k", c.kv_heads * c.key_width)?,
+            project("v", c.kv_heads * c.value_width)?,
+        ])
+    }
+
+    /// The projection of the heads of layer `i` back to the residual stream.
+    pub(super) fn attention_output(
+        &mut self,
+        i: usize,
+        heads: TensorId,
+    ) -> Result<TensorId, ModelError> {
+        let name = format!("blk.{i}.attn_output");
+        self.product(heads, &name, self.config.width, name.clone())
+    }
+
+    /// The gated feed-forward block of layer `i`.
+    pub(super) fn feed_forward(
+        &mut self,
+        i: usize,
+        input: TensorId,
+        activate: Activate,
+    ) -> Result<TensorId, ModelError> {
+        let c = self.config;
+        let [gate, up] = ["gate", "up"].map(|part| {
+            let name = format!("blk.{i}.ffn_{part}");
+            self.product(input, &name, c.feed_forward, name.clone())
+        });
+        self.gated(i, gate?, up?, activate)
+    }
+
+    /// Gate, product and the projection back.
+    pub(super) fn gated(
+        &mut self,
+        i: usize,
+        gate: TensorId,
+        up: TensorId,
+        activate: Activate,
+    ) -> Result<TensorId, ModelError> {
+        let out = self.activation(format!("blk.{i}.ffn_act"), self.width(gate));
+        self.graph.ops.push(Op::Gate {
+            gate,
+            up,
+            activate,
+            out,
+        });
+        let name = format!("blk.{i}.ffn_down");
+        self.product(out, &name, self.config.width, name.clone())
+    }
+
+    /// `name = a + b`.
+    pub(super) fn add(&mut self, a: TensorId, b: TensorId, name: String) -> TensorId {
+        let out = self.activation(name, self.width(a));
+        self.graph.ops.push(Op::Add { a, b, out });
+        out
+    }
+
+    /// The last norm and the head: `output.weight`, or the embedding where there is none.
+    pub(super) fn head(
+        &mut self,
+        input: TensorId,
+        embedding: WeightId,
+        soft_cap: Option<f32>,
+    ) -> Result<(), ModelError> {
+        let normed = self.norm(input, "output_norm", 1, "output_norm".to_owned())?;
+        let vocabulary = self.config.vocabulary;
+        let name = if soft_cap.is_some() {
+            "logits.raw"
+        } else {
+            "logits"
+        };
+        let logits = if self.weights.has("output.weight") {
+            self.product(normed, "output", vocabulary, name.to_owned())?
+        } else {
+            self.rows_of(normed, embedding, 0, None, vocabulary, name.to_owned())
+        };
+        self.graph.logits = match soft_cap {
+            None => logits,
+            Some(cap) => {
+                let out = self.activation("logits".to_owned(), vocabulary);
+                self.graph.ops.push(Op::SoftCap {
+                    input: logits,
+                    cap,
+                    out,
+                });
+                out
+            }
+        };
+        Ok(())
+    }
+}
