@@ -120,7 +120,7 @@ pub enum Op {
         /// The result.
         out: TensorId,
     },
-    /// `out[j] = weight[first + j] · input + bias[j]`, for as many rows as `out` is wide.
+    /// `out[j] = weight[first + j] · input`, for as many rows as `out` is wide.
     MatMul {
         /// What is read.
         input: TensorId,
@@ -128,8 +128,15 @@ pub enum Op {
         weight: WeightId,
         /// The first row of the weight in use.
         first: usize,
-        /// One value per row in use.
-        bias: Option<WeightId>,
+        /// The result.
+        out: TensorId,
+    },
+    /// `out = input + bias`.
+    Bias {
+        /// What is read.
+        input: TensorId,
+        /// As wide as a row.
+        bias: WeightId,
         /// The result.
         out: TensorId,
     },

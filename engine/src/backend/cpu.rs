@@ -283,7 +283,7 @@ fn vectors(graph: &Graph<'_>, settings: &CpuSettings) -> Result<Vec<Vec<f32>>, B
     for op in &graph.ops {
         let id = match op {
             Op::Norm { weight, .. } => Some(weight),
-            Op::MatMul { bias, .. } => bias.as_ref(),
+            Op::Bias { bias, .. } => Some(bias),
             _ => None,
         };
         let Some(WeightId(id)) = id else { continue };

@@ -132,7 +132,7 @@ impl<'g, 'a> Build<'g, 'a> {
         Ok(out)
     }
 
-    /// `name = {tensor}.weight · input`, plus `{tensor}.bias` if the file has it.
+    /// `name = {tensor}.weight · input`; `{name}.bias` adds `{tensor}.bias` if the file has it.
     pub(super) fn product(
         &mut self,
         input: TensorId,
@@ -145,13 +145,20 @@ impl<'g, 'a> Build<'g, 'a> {
             Shape::matrix(self.width(input), rows),
         )?;
         let weight = self.weight(matrix);
+        let biased = format!("{name}.bias");
+        let product = self.rows_of(input, weight, 0, rows, name);
         let bias = format!("{tensor}.bias");
-        let bias = if self.weights.has(&bias) {
-            Some(self.vector(&bias, rows)?)
-        } else {
-            None
-        };
-        Ok(self.rows_of(input, weight, 0, bias, rows, name))
+        if !self.weights.has(&bias) {
+            return Ok(product);
+        }
+        let bias = self.vector(&bias, rows)?;
+        let out = self.activation(biased, rows);
+        self.graph.ops.push(Op::Bias {
+            input: product,
+            bias,
+            out,
+        });
+        Ok(out)
     }
 
     /// The matrix `{tensor}.weight`, whose rows are used in parts.
@@ -173,7 +180,6 @@ impl<'g, 'a> Build<'g, 'a> {
         input: TensorId,
         weight: WeightId,
         first: usize,
-        bias: Option<WeightId>,
         rows: usize,
         name: String,
     ) -> TensorId {
@@ -182,7 +188,6 @@ impl<'g, 'a> Build<'g, 'a> {
             input,
             weight,
             first,
-            bias,
             out,
         });
         out
@@ -347,7 +352,7 @@ impl<'g, 'a> Build<'g, 'a> {
         let logits = if self.weights.has("output.weight") {
             self.product(normed, "output", vocabulary, name.to_owned())?
         } else {
-            self.rows_of(normed, embedding, 0, None, vocabulary, name.to_owned())
+            self.rows_of(normed, embedding, 0, vocabulary, name.to_owned())
         };
         self.graph.logits = match soft_cap {
             None => logits,

@@ -82,9 +82,9 @@ fn layer(
     ];
     let fused = b.matrix(&format!("blk.{i}.attn_qkv"), c.width, q + k + v)?;
     let projections = [
-        b.rows_of(normed, fused, 0, None, q, format!("blk.{i}.attn_q")),
-        b.rows_of(normed, fused, q, None, k, format!("blk.{i}.attn_k")),
-        b.rows_of(normed, fused, q + k, None, v, format!("blk.{i}.attn_v")),
+        b.rows_of(normed, fused, 0, q, format!("blk.{i}.attn_q")),
+        b.rows_of(normed, fused, q, k, format!("blk.{i}.attn_k")),
+        b.rows_of(normed, fused, q + k, v, format!("blk.{i}.attn_v")),
     ];
     let heads = b.attend(i, projections, false, attention)?;
     let attended = b.attention_output(i, heads)?;
@@ -100,7 +100,6 @@ fn layer(
         normed,
         fused,
         0,
-        None,
         c.feed_forward,
         format!("blk.{i}.ffn_gate"),
     );
@@ -108,7 +107,6 @@ fn layer(
         normed,
         fused,
         c.feed_forward,
-        None,
         c.feed_forward,
         format!("blk.{i}.ffn_up"),
     );

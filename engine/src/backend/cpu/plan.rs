@@ -50,6 +50,7 @@ pub(super) fn reads_and_writes(op: &Op) -> (Vec<TensorId>, TensorId) {
         Op::Norm { input, out, .. }
         | Op::MatMul { input, out, .. }
         | Op::Rope { input, out, .. }
+        | Op::Bias { input, out, .. }
         | Op::SoftCap { input, out, .. } => (vec![*input], *out),
         Op::Attend(attend) => (vec![attend.query, attend.key, attend.value], attend.out),
         Op::Gate { gate, up, out, .. } => (vec![*gate, *up], *out),

@@ -2,7 +2,7 @@
 
 use super::team::Counter;
 use super::work::Work;
-use crate::graph::{Op, TensorId, WeightId};
+use crate::graph::{Op, TensorId};
 use crate::tensor::Tensor;
 use fidelis_simd::dense::{Dense, DenseScratch};
 use fidelis_simd::fast::{Decode, Prefill, Scratch};
@@ -29,7 +29,6 @@ struct Product<'p, 'a> {
     input: TensorId,
     weight: &'p Tensor<'a>,
     first: usize,
-    bias: Option<&'p [f32]>,
     out: TensorId,
     /// Rows in all.
     rows: usize,
@@ -52,7 +51,6 @@ impl<'p, 'w, 'a> Products<'p, 'w, 'a> {
                 input,
                 weight,
                 first,
-                bias,
                 out,
             } = &work.graph.ops[index]
             else {
@@ -68,7 +66,6 @@ impl<'p, 'w, 'a> Products<'p, 'w, 'a> {
                 input: *input,
                 weight,
                 first: *first,
-                bias: bias.map(|WeightId(bias)| work.vectors[bias as usize].as_slice()),
                 out: *out,
                 rows: work.arena.width(*out),
                 part: part.max(16),
@@ -122,16 +119,7 @@ impl<'p, 'w, 'a> Products<'p, 'w, 'a> {
                     values.len(),
                 )
             };
-            match product.bias {
-                Some(bias) => {
-                    for ((out, value), bias) in
-                        out.iter_mut().zip(values).zip(&bias[rows.start + first..])
-                    {
-                        *out = value + bias;
-                    }
-                }
-                None => out.copy_from_slice(values),
-            }
+            out.copy_from_slice(values);
         };
         if !quantised {
             // SAFETY: the input lies behind a barrier, and this stage writes only outputs.
@@ -161,12 +149,6 @@ impl<'p, 'w, 'a> Products<'p, 'w, 'a> {
                     .part_mut(product.out, self.tokens.start, rows.start, rows.len())
             };
             with_layout!(weight.format, L => work.level.run(Decode::<L> { rows: bytes, input: inputs, out, format: PhantomData }), float => ());
-            for (out, bias) in out
-                .iter_mut()
-                .zip(product.bias.iter().flat_map(|bias| &bias[rows.clone()]))
-            {
-                *out += bias;
-            }
         } else {
             let (width, scratch) = (weight.shape.width(), &mut scratch.panels);
             with_layout!(weight.format, L => work.level.run(Prefill::<L, _> { rows: bytes, width, inputs, scratch, emit, format: PhantomData }), float => ());

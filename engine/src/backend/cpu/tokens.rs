@@ -168,6 +168,15 @@ fn op(work: &Work<'_, '_>, op: &Op, row: usize) {
                 out,
             });
         }
+        Op::Bias { input, bias, out } => {
+            // SAFETY: as above.
+            let out = unsafe { arena.row_mut(*out, row) };
+            level.run(Sum {
+                a: read(*input),
+                b: vector(*bias),
+                out,
+            });
+        }
         Op::SoftCap { input, cap, out } => {
             // SAFETY: as above.
             let values = unsafe { arena.row_mut(*out, row) };
