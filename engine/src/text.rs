@@ -1,1 +1,175 @@
-//! text.
+//! Text to token ids and back, and conversations to text.
+
+mod bpe;
+mod chat;
+mod error;
+mod fragments;
+mod spm;
+mod stream;
+mod template_functions;
+mod vocabulary;
+mod words;
+
+pub use chat::{ChatTemplate, Message, TemplateError};
+pub use error::TextError;
+pub use stream::Stream;
+pub use vocabulary::TokenKind;
+
+use crate::gguf::Gguf;
+use bpe::Bpe;
+use fragments::Fragment;
+use spm::Spm;
+use vocabulary::Vocabulary;
+
+/// What happens to text that spells a control token.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Specials {
+    /// It is that token.
+    Parse,
+    /// It is text; only user-defined tokens are found.
+    AsText,
+}
+
+/// Whether a beginning-of-sequence token is put first.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Bos {
+    /// As the file says, and never a second one before text that begins with it.
+    Auto,
+    /// No.
+    Never,
+}
+
+/// A file's tokenizer.
+pub struct Tokenizer {
+    vocabulary: Vocabulary,
+    pieces: Pieces,
+}
+
+/// How text between special tokens is cut.
+enum Pieces {
+    Spm(Spm),
+    Bpe(Box<Bpe>),
+}
+
+impl Tokenizer {
+    /// Reads the vocabulary; files without tensors serve too.
+    ///
+    /// # Errors
+    ///
+    /// [`TextError`] naming the key that is missing, wrong or unknown.
+    pub fn read(gguf: &Gguf<'_>) -> Result<Self, TextError> {
+        let vocabulary = Vocabulary::read(gguf)?;
+        let pieces = match vocabulary.model.as_str() {
+            "llama" => Pieces::Spm(Spm::new(&vocabulary)),
+            _ => Pieces::Bpe(Box::new(Bpe::read(gguf, &vocabulary)?)),
+        };
+        Ok(Self { vocabulary, pieces })
+    }
+
+    /// The token ids of a text.
+    ///
+    /// # Errors
+    ///
+    /// [`TextError::Encode`] if a byte-pair vocabulary cannot spell the text.
+    pub fn encode(&self, text: &str, specials: Specials, bos: Bos) -> Result<Vec<u32>, TextError> {
+        let mut ids = Vec::new();
+        let mut after_special = true;
+        for fragment in fragments::split(&self.vocabulary, text, specials) {
+            match fragment {
+                Fragment::Token(id) => {
+                    ids.push(id);
+                    after_special = true;
+                }
+                Fragment::Text(text) => {
+                    match &self.pieces {
+                        Pieces::Spm(spm) => {
+                            spm.encode(&self.vocabulary, text, after_special, &mut ids)
+                        }
+                        Pieces::Bpe(bpe) => bpe.encode(&self.vocabulary, text, &mut ids)?,
+                    }
+                    after_special = false;
+                }
+            }
+        }
+        if let Some(first) = self
+            .vocabulary
+            .bos
+            .filter(|_| bos == Bos::Auto && self.vocabulary.add_bos)
+        {
+            if ids.first() != Some(&first) {
+                ids.insert(0, first);
+            }
+        }
+        if let Some(last) = self
+            .vocabulary
+            .eos
+            .filter(|_| bos == Bos::Auto && self.vocabulary.add_eos)
+        {
+            ids.push(last);
+        }
+        Ok(ids)
+    }
+
+    /// The bytes of a token; control tokens have none.
+    pub fn piece(&self, id: u32) -> Vec<u8> {
+        match self.vocabulary.kind(id) {
+            None | Some(TokenKind::Control | TokenKind::Unknown | TokenKind::Unused) => Vec::new(),
+            Some(TokenKind::UserDefined) => {
+                self.token_text(id).unwrap_or_default().as_bytes().to_vec()
+            }
+            Some(TokenKind::Byte | TokenKind::Normal) => match &self.pieces {
+                Pieces::Spm(_) => self.vocabulary.spm_bytes(id),
+                Pieces::Bpe(bpe) => bpe.bytes(&self.vocabulary, id),
+            },
+        }
+    }
+
+    /// The text of token ids. A space that encoding put before the first is taken away again.
+    pub fn decode(&self, ids: &[u32]) -> String {
+        let mut bytes: Vec<u8> = ids.iter().flat_map(|&id| self.piece(id)).collect();
+        if self.vocabulary.add_space_prefix && bytes.first() == Some(&b' ') {
+            bytes.remove(0);
+        }
+        String::from_utf8_lossy(&bytes).into_owned()
+    }
+
+    /// Tokens in all.
+    pub fn vocabulary_len(&self) -> usize {
+        self.vocabulary.tokens.len()
+    }
+
+    /// The token as the file spells it.
+    pub fn token_text(&self, id: u32) -> Option<&str> {
+        self.vocabulary.tokens.get(id as usize).map(String::as_str)
+    }
+
+    /// The token that the file spells so.
+    pub fn token_id(&self, text: &str) -> Option<u32> {
+        self.vocabulary.ids.get(text).copied()
+    }
+
+    /// Whether a token ends a generation.
+    pub fn is_end(&self, id: u32) -> bool {
+        self.vocabulary.ends.contains(&id)
+    }
+
+    /// The tokens that end a generation, in order.
+    pub fn ends(&self) -> impl Iterator<Item = u32> {
+        self.vocabulary.ends.iter().copied()
+    }
+
+    /// The token put first.
+    pub fn bos(&self) -> Option<u32> {
+        self.vocabulary.bos
+    }
+
+    /// The token that ends a text.
+    pub fn eos(&self) -> Option<u32> {
+        self.vocabulary.eos
+    }
+
+    /// Whether [`Bos::Auto`] puts the first token.
+    pub fn adds_bos(&self) -> bool {
+        self.vocabulary.add_bos
+    }
+}
