@@ -155,11 +155,10 @@ impl Sampler {
         }
     }
 
-    /// Forgets the tokens and starts the generator again.
-    pub fn reset(&mut self) {
+    /// Remembers these tokens and no others; the generator goes on.
+    pub fn reset_tokens(&mut self, tokens: &[u32]) {
         self.recent.clear();
-        self.random = Pcg32::new(self.settings.seed);
-        self.mirostat = MirostatState::new(&self.settings);
+        tokens.iter().for_each(|&token| self.accept(token));
     }
 
     fn apply(&mut self, filter: Filter, candidates: &mut Candidates) {
