@@ -34,6 +34,29 @@ pub use q5_k::Q5K;
 pub use q6_k::Q6K;
 pub use q8_0::Q8_0;
 
+mod grid;
+mod iq1_m;
+mod iq1_s;
+mod iq2_s;
+mod iq2_xs;
+mod iq2_xxs;
+mod iq3_s;
+mod iq3_xxs;
+mod nvfp4;
+mod tq1_0;
+mod tq2_0;
+
+pub use iq1_m::Iq1M;
+pub use iq1_s::Iq1S;
+pub use iq2_s::Iq2S;
+pub use iq2_xs::Iq2Xs;
+pub use iq2_xxs::Iq2Xxs;
+pub use iq3_s::Iq3S;
+pub use iq3_xxs::Iq3Xxs;
+pub use nvfp4::Nvfp4;
+pub use tq1_0::Tq1_0;
+pub use tq2_0::Tq2_0;
+
 /// Runs `$body` with `$L` standing for the block format of `$format`; `$float` for float formats.
 ///
 /// ```
@@ -46,7 +69,8 @@ macro_rules! with_layout {
     ($format:expr, $L:ident => $body:expr, float => $float:expr) => {
         $crate::with_layout!(@ $format, $L, $body, $float,
             Q4_0 Q4_0, Q4_1 Q4_1, Q5_0 Q5_0, Q5_1 Q5_1, Q8_0 Q8_0, Q2_K Q2K, Q3_K Q3K, Q4_K Q4K, Q5_K Q5K, Q6_K Q6K,
-            IQ4_NL Iq4Nl, IQ4_XS Iq4Xs, MXFP4 Mxfp4)
+            IQ4_NL Iq4Nl, IQ4_XS Iq4Xs, MXFP4 Mxfp4, IQ1_S Iq1S, IQ1_M Iq1M, IQ2_XXS Iq2Xxs, IQ2_XS Iq2Xs, IQ2_S Iq2S,
+            IQ3_XXS Iq3Xxs, IQ3_S Iq3S, TQ1_0 Tq1_0, TQ2_0 Tq2_0, NVFP4 Nvfp4)
     };
     (@ $format:expr, $L:ident, $body:expr, $float:expr, $($name:ident $Type:ident),+) => {
         match $format {

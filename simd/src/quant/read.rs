@@ -140,3 +140,22 @@ pub(crate) fn signed_byte_reals<I: Isa>(isa: I, words: I::Words) -> [I::Reals; 4
 pub(crate) fn straddle<I: Isa>(isa: I, low: I::Words, high: I::Words) -> I::Words {
     isa.or(isa.shift_right::<16>(low), isa.shift_left::<16>(high))
 }
+
+/// The little-endian integer at byte `at`.
+pub(crate) fn word(block: &[u8], at: usize) -> u32 {
+    let bytes = block[at..]
+        .first_chunk()
+        .expect("a block holds four bytes from here");
+    u32::from_le_bytes(*bytes)
+}
+
+/// An integer below 2²⁴, exactly.
+pub(crate) fn small(integer: u32) -> f32 {
+    debug_assert!(integer < 1 << 24);
+    integer as f32
+}
+
+/// The low and the high nibble.
+pub(crate) fn nibble_pair(byte: u8) -> [u8; 2] {
+    [byte & 15, byte >> 4]
+}
