@@ -17,12 +17,25 @@ import collections
 import json
 
 import jinja2
-from llama_cpp import Llama
+import llama_cpp
 
 from tokenizer import Tokenizer
 
 SAMPLING = {"temp": 0.8, "top_k": 40, "top_p": 0.95, "min_p": 0.05, "repeat_penalty": 1.0}
 GREEDY = {"temp": 0.0, "repeat_penalty": 1.0}
+
+
+def load(path, no_repack):
+    """Opens the model; `no_repack` turns llama.cpp's weight repacking off."""
+    defaults = llama_cpp.llama_model_default_params
+
+    def params():
+        values = defaults()
+        values.use_extra_bufts = not no_repack
+        return values
+
+    llama_cpp.llama_cpp.llama_model_default_params = params
+    return llama_cpp.Llama(path, n_ctx=1024, n_threads=1, n_threads_batch=1, seed=1, verbose=False)
 
 
 def render(tok, item):
@@ -66,10 +79,11 @@ def main():
     parser.add_argument("--questions", default="held-out.jsonl")
     parser.add_argument("--every", type=int, default=1, metavar="N", help="ask only every Nth question")
     parser.add_argument("--misses", action="store_true", help="print the wrong answers")
+    parser.add_argument("--no-repack", action="store_true", help="for llama.cpp builds whose repacked kernels fail")
     parser.add_argument("gguf")
     args = parser.parse_args()
     tok = Tokenizer(args.family)
-    llm = Llama(args.gguf, n_ctx=1024, n_threads=1, seed=1, verbose=False)
+    llm = load(args.gguf, args.no_repack)
     settings = SAMPLING if args.sample else GREEDY
     total, good, exact, id_faults = collections.Counter(), collections.Counter(), 0, 0
     with open(args.questions, encoding="utf-8") as f:
