@@ -3,6 +3,7 @@
 pub mod attend;
 pub mod dense;
 pub mod elementwise;
+pub mod encode;
 pub mod fast;
 mod format;
 mod half_bits;
