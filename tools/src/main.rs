@@ -11,7 +11,7 @@ mod mix;
 mod output;
 mod probe;
 mod progress;
-//mod quantize;
+mod quantize;
 mod run;
 mod sampling;
 mod shapes;
@@ -40,7 +40,7 @@ enum Command {
     /// Show what is in a model file.
     Inspect(inspect::Inspect),
     /// Write a model file in another format.
-    //Quantize(quantize::Quantize),
+    Quantize(quantize::Quantize),
     /// Write a file of random weights at a real model's shape.
     Synth(synth::Synth),
     /// Measure tokens per second, and how near the machine's limits that is.
@@ -62,7 +62,7 @@ fn main() -> ExitCode {
         Command::Run(run) => run.execute(),
         Command::Tokenize(tokenize) => tokenize.execute(),
         Command::Inspect(inspect) => inspect.execute(),
-        //Command::Quantize(quantize) => quantize.execute(),
+        Command::Quantize(quantize) => quantize.execute(),
         Command::Synth(synth) => synth.execute(),
         Command::Bench(bench) => bench.execute(),
     };

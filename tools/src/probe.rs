@@ -44,7 +44,7 @@ pub(crate) fn limits(level: Level, threads: usize) -> anyhow::Result<Limits> {
             });
         });
     });
-    let rounds = 2_000_000;
+    let rounds = 400_000;
     let multiply = seconds(|| {
         pool.install(|| {
             (0..threads).into_par_iter().with_max_len(1).for_each(|_| {
