@@ -83,7 +83,7 @@ impl Tokenizer {
                 Fragment::Text(text) => {
                     match &self.pieces {
                         Pieces::Spm(spm) => {
-                            spm.encode(&self.vocabulary, text, after_special, &mut ids)
+                            spm.encode(&self.vocabulary, text, after_special, &mut ids);
                         }
                         Pieces::Bpe(bpe) => bpe.encode(&self.vocabulary, text, &mut ids)?,
                     }
@@ -95,10 +95,9 @@ impl Tokenizer {
             .vocabulary
             .bos
             .filter(|_| bos == Bos::Auto && self.vocabulary.add_bos)
+            && ids.first() != Some(&first)
         {
-            if ids.first() != Some(&first) {
-                ids.insert(0, first);
-            }
+            ids.insert(0, first);
         }
         if let Some(last) = self
             .vocabulary

@@ -52,7 +52,7 @@ fn measure<L: Layout>(level: Level) {
             input: &inputs[..width / 32],
             out: &mut out,
             format: PhantomData,
-        })
+        });
     });
     let some = 512;
     let mut scratch = Scratch::default();

@@ -151,7 +151,7 @@ impl<E: FnMut(usize, usize, &[f32])> Dense<'_, E> {
         }
         let mut inputs: [&[[f32; 16]]; T] = [&[]; T];
         for (t, input) in inputs.iter_mut().enumerate() {
-            *input = if self.width % 16 == 0 {
+            *input = if self.width.is_multiple_of(16) {
                 &self.inputs[(token + t) * self.width..][..self.width]
                     .as_chunks()
                     .0[..blocks]
@@ -178,7 +178,7 @@ impl<E: FnMut(usize, usize, &[f32])> Kernel for Dense<'_, E> {
         let blocks = self.width.div_ceil(16);
         self.scratch.rows.clear();
         self.scratch.rows.resize(TOGETHER * blocks, [0.0; 16]);
-        if self.width % 16 != 0 {
+        if !self.width.is_multiple_of(16) {
             self.scratch.inputs.clear();
             self.scratch.inputs.resize(tokens * blocks, [0.0; 16]);
             for (input, padded) in self

@@ -109,7 +109,8 @@ impl Format {
 
     /// Bytes of `len` values, if they fill whole blocks.
     pub fn bytes_of(self, len: usize) -> Option<usize> {
-        (len % self.block_len() == 0).then(|| len / self.block_len() * self.block_bytes())
+        len.is_multiple_of(self.block_len())
+            .then(|| len / self.block_len() * self.block_bytes())
     }
 
     /// Whether values are floats rather than integers with a scale.

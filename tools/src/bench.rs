@@ -234,9 +234,9 @@ impl Bench {
             model.config.name,
             bytes as f64 / (1_u64 << 30) as f64
         );
-        output::text(&format!(
-            "| model | level | threads | test | tokens/s (median) | spread | share of the limit |\n|---|---|---:|---|---:|---:|---|\n"
-        ))?;
+        output::text(
+            "| model | level | threads | test | tokens/s (median) | spread | share of the limit |\n|---|---|---:|---|---:|---:|---|\n",
+        )?;
         for row in rows {
             let (least, most) = row
                 .rates

@@ -44,7 +44,7 @@ enum Command {
     /// Write a file of random weights at a real model's shape.
     Synth(synth::Synth),
     /// Measure tokens per second, and how near the machine's limits that is.
-    Bench(bench::Bench),
+    Bench(Box<bench::Bench>),
 }
 
 fn main() -> ExitCode {

@@ -101,7 +101,7 @@ fn more_bits(layer: usize, layers: usize) -> bool {
 
 /// What rows that fill no blocks of 256, or of 32, get instead.
 fn fallback(format: Format, width: usize) -> Format {
-    if width % format.block_len() == 0 {
+    if width.is_multiple_of(format.block_len()) {
         return format;
     }
     let smaller = match format {
@@ -111,7 +111,7 @@ fn fallback(format: Format, width: usize) -> Format {
         Format::Q6_K => Format::Q8_0,
         _ => Format::F16,
     };
-    if width % smaller.block_len() == 0 {
+    if width.is_multiple_of(smaller.block_len()) {
         smaller
     } else {
         Format::F16
@@ -132,7 +132,7 @@ mod tests {
             )
         };
         let base = mix.format(
-            &format!("blk.0.attn_q.weight"),
+            "blk.0.attn_q.weight",
             Shape::matrix(width, 256),
             layers,
             false,

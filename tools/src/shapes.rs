@@ -99,7 +99,7 @@ impl ModelShape {
         ];
         let number = |x: usize| OwnedValue::U32(u32::try_from(x).unwrap_or(u32::MAX));
         let mut own = |key: &str, value: OwnedValue| {
-            all.push((format!("{}.{key}", self.architecture), value))
+            all.push((format!("{}.{key}", self.architecture), value));
         };
         own("block_count", number(self.layers));
         own("context_length", number(self.context));

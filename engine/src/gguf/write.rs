@@ -22,7 +22,7 @@ pub enum OwnedValue {
     Bool(bool),
     Str(String),
     /// The type of the elements, which all have it, and they.
-    Array(Kind, Vec<OwnedValue>),
+    Array(Kind, Vec<Self>),
     U64(u64),
     I64(i64),
     F64(f64),

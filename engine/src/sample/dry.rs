@@ -71,7 +71,7 @@ mod tests {
     fn repeats_are_those_found_by_comparing() {
         let mut random = crate::sample::random::Pcg32::new(1);
         for len in 0..40 {
-            let tokens: Vec<u32> = (0..len).map(|_| random.next() % 3).collect();
+            let tokens: Vec<u32> = (0..len).map(|_| random.next_u32() % 3).collect();
             let naive = |place: usize| {
                 (place..len)
                     .take_while(|&at| tokens[at] == tokens[at - place])

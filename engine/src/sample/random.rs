@@ -24,7 +24,7 @@ impl Pcg32 {
     }
 
     /// The next 32 bits.
-    pub fn next(&mut self) -> u32 {
+    pub fn next_u32(&mut self) -> u32 {
         let old = self.state;
         self.step();
         let shifted = ((old >> 18 ^ old) >> 27) as u32;
@@ -33,7 +33,7 @@ impl Pcg32 {
 
     /// A number from 0 up to but not including 1, of 53 bits.
     pub fn unit(&mut self) -> f64 {
-        let (a, b) = (u64::from(self.next()), u64::from(self.next()));
+        let (a, b) = (u64::from(self.next_u32()), u64::from(self.next_u32()));
         (a << 21 | b >> 11) as f64 / (1_u64 << 53) as f64
     }
 }
@@ -46,7 +46,7 @@ mod tests {
     #[test]
     fn the_outputs_are_those_of_the_reference() {
         let mut random = Pcg32::new(42);
-        let found: Vec<u32> = (0..6).map(|_| random.next()).collect();
+        let found: Vec<u32> = (0..6).map(|_| random.next_u32()).collect();
         assert_eq!(
             found,
             [

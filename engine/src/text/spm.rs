@@ -82,7 +82,7 @@ impl Spm {
                 None => {
                     ids.extend(piece.bytes().filter_map(|byte| {
                         vocabulary.bytes[usize::from(byte)].or(vocabulary.unknown)
-                    }))
+                    }));
                 }
             }
         }

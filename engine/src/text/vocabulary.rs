@@ -173,7 +173,7 @@ impl Vocabulary {
                 TokenKind::Control | TokenKind::UserDefined | TokenKind::Unknown
                     if !token.is_empty() =>
                 {
-                    self.specials.push(id as u32)
+                    self.specials.push(id as u32);
                 }
                 TokenKind::Byte => {
                     if let Some(byte) = byte_of(token) {

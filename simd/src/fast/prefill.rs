@@ -213,7 +213,7 @@ impl<L: Layout, E: FnMut(usize, usize, &[f32])> Prefill<'_, L, E> {
                 blocks_at(&rows, index),
                 #[inline(always)]
                 |group, panel: Panel<I>| {
-                    write::<I, L>(isa, &panel, &mut lines[group * stride..][..stride])
+                    write::<I, L>(isa, &panel, &mut lines[group * stride..][..stride]);
                 },
             );
         }

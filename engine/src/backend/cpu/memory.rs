@@ -25,7 +25,7 @@ impl LayerMemory {
         context: usize,
         batch: usize,
     ) -> Result<Self, BackendError> {
-        if shape.key_width % format.multiple() != 0 {
+        if !shape.key_width.is_multiple_of(format.multiple()) {
             return Err(BackendError::CacheWidth {
                 width: shape.key_width,
                 format,

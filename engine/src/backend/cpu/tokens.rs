@@ -72,8 +72,8 @@ pub(super) fn run(work: &Work<'_, '_>, member: &Member<'_>, piece: TokenWork, ro
 /// Runs one op of the graph on token `row`.
 fn op(work: &Work<'_, '_>, op: &Op, row: usize) {
     let (arena, level) = (work.arena, work.level);
-    // SAFETY (of all reads and writes below): rows of a token are used by the one worker that has it;
-    // what other stages wrote lies behind a barrier.
+    // Rows of a token are used by the one worker that has it; what other stages wrote lies behind a barrier.
+    // SAFETY: as said.
     let read = |id| unsafe { arena.rows(id, row, 1) };
     let vector = |WeightId(weight)| &work.vectors[weight as usize];
     match op {

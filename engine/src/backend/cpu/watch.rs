@@ -20,8 +20,8 @@ impl CpuBackend<'_> {
             let seen = std::cell::RefCell::new(&mut *observer);
             Team::alone(|member| {
                 work.run(member, |stage, rows| {
-                    show(work, stage, rows, *seen.borrow_mut())
-                })
+                    show(work, stage, rows, *seen.borrow_mut());
+                });
             })
         })?;
         if finished {
@@ -41,8 +41,8 @@ impl CpuBackend<'_> {
             let seen = std::cell::RefCell::new(&mut first);
             Team::alone(|member| {
                 work.run(member, |stage, rows| {
-                    show(work, stage, rows, *seen.borrow_mut())
-                })
+                    show(work, stage, rows, *seen.borrow_mut());
+                });
             })
         });
         match (repeated, first.found) {
