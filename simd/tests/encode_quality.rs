@@ -30,7 +30,11 @@ fn normal(seed: u64) -> Vec<f32> {
 
 fn tensor(kind: &str) -> Vec<f32> {
     let map = |values: Vec<f32>, f: fn(usize, f32) -> f32| -> Vec<f32> {
-        values.into_iter().enumerate().map(|(i, g)| f(i, g)).collect()
+        values
+            .into_iter()
+            .enumerate()
+            .map(|(i, g)| f(i, g))
+            .collect()
     };
     match kind {
         "normal" => map(normal(1), |_, g| g * 0.03125),
@@ -50,7 +54,19 @@ fn tensor(kind: &str) -> Vec<f32> {
     }
 }
 
-const KINDS: [&str; 11] = ["normal", "heavy tails", "outliers", "uniform", "positive", "offset", "constant", "zeros", "tiny", "steep", "sparse"];
+const KINDS: [&str; 11] = [
+    "normal",
+    "heavy tails",
+    "outliers",
+    "uniform",
+    "positive",
+    "offset",
+    "constant",
+    "zeros",
+    "tiny",
+    "steep",
+    "sparse",
+];
 
 fn rms_error(format: Format, values: &[f32]) -> f64 {
     let mut sum = 0.0;
@@ -58,7 +74,11 @@ fn rms_error(format: Format, values: &[f32]) -> f64 {
         let mut bytes = vec![0; format.bytes_of(WIDTH).expect("whole blocks")];
         encode_row(format, row, &mut bytes).expect("a format with an encoder");
         let mut found = vec![f32::NAN; WIDTH];
-        Level::best().run(Dequantise { format, row: &bytes, out: &mut found });
+        Level::best().run(Dequantise {
+            format,
+            row: &bytes,
+            out: &mut found,
+        });
         for (x, y) in row.iter().zip(&found) {
             let error = f64::from(*x) - f64::from(*y);
             sum += error * error;
@@ -73,12 +93,19 @@ fn print_errors() {
     for format in [Q4_0, Q4_1, Q5_0, Q5_1, Q8_0, Q4_K, Q5_K, Q6_K, F16, BF16] {
         let start = std::time::Instant::now();
         for kind in KINDS {
-            println!("ROW\t{format}\t{kind}\t{:e}", rms_error(format, &tensor(kind)));
+            println!(
+                "ROW\t{format}\t{kind}\t{:e}",
+                rms_error(format, &tensor(kind))
+            );
         }
         let values = normal(1);
         let start2 = std::time::Instant::now();
         rms_error(format, &values);
         let t = start2.elapsed().as_secs_f64();
-        println!("TIME\t{format}\t{:.1} M/s {:?}", LEN as f64 / t / 1e6, start.elapsed());
+        println!(
+            "TIME\t{format}\t{:.1} M/s {:?}",
+            LEN as f64 / t / 1e6,
+            start.elapsed()
+        );
     }
 }

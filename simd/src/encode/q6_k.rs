@@ -17,7 +17,7 @@ const STARTS: Lanes = [
 ];
 
 /// How often the half is fitted again.
-const ROUNDS: usize = 2;
+const ROUNDS: usize = 3;
 
 /// What is stored of a block.
 #[derive(Clone)]
@@ -102,7 +102,7 @@ fn search(values: &[f32]) -> Choice {
         };
         let wanted = found.scales.map(|code| code * found.scale.value);
         let next = choose(&groups, block.stored_scale(scale), &wanted);
-        if !(next.error < found.error) {
+        if next.error >= found.error {
             break;
         }
         found = next;

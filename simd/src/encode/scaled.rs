@@ -22,6 +22,16 @@ pub(super) struct Stored {
     pub value: f32,
 }
 
+impl Stored {
+    /// The same with the other sign.
+    pub(super) fn negated(self) -> Self {
+        Self {
+            bits: self.bits ^ 0x8000,
+            value: -self.value,
+        }
+    }
+}
+
 /// The magnitude below which a value is nothing to any format: a quarter of the smallest half.
 const NOTHING: f32 = 1.0 / 67_108_864.0;
 
@@ -63,10 +73,10 @@ impl<const N: usize> Scaled<N> {
         if stored.value != 0.0 || x == 0.0 {
             return stored;
         }
-        let bits = if x < 0.0 { 0x8001 } else { 1 };
-        Stored {
-            bits,
-            value: half_to_f32(bits) / self.unit,
-        }
+        let least = Stored {
+            bits: 1,
+            value: half_to_f32(1) / self.unit,
+        };
+        if x < 0.0 { least.negated() } else { least }
     }
 }
