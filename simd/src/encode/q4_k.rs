@@ -90,6 +90,26 @@ fn choose(
     choice
 }
 
+/// The best choice with halves near a scale and a min.
+fn choose_near(
+    high: f32,
+    block: &Scaled<256>,
+    groups: &[[f32; 32]; 8],
+    [scale, min]: [f32; 2],
+    wanted: &[[f32; 2]; 8],
+) -> Choice {
+    let mut found = Choice::NOTHING;
+    for scale in block.scales_near(scale) {
+        for min in block.scales_near(min) {
+            let choice = choose(high, groups, [scale, min], wanted);
+            if choice.error < found.error {
+                found = choice;
+            }
+        }
+    }
+    found
+}
+
 /// `x` in units of `unit`; 0 if there is no unit.
 #[inline(always)]
 fn code(x: f32, unit: f32) -> f32 {
@@ -139,15 +159,14 @@ fn search(high: f32, block: &Scaled<256>, groups: &[[f32; 32]; 8]) -> Choice {
         *wanted = [pairs.scale[lane], pairs.min[lane]];
     }
     let top = |i: usize| wanted.iter().fold(0.0, |top: f32, pair| top.max(pair[i]));
-    let halves = [top(0), top(1)].map(|top| block.stored_scale(top / TOP));
-    let mut found = choose(high, groups, halves, &wanted);
+    let halves = [top(0) / TOP, top(1) / TOP];
+    let mut found = choose_near(high, block, groups, halves, &wanted);
     for _ in 0..ROUNDS {
         let Some(halves) = refit(groups, &found) else {
             break;
         };
-        let halves = halves.map(|half| block.stored_scale(half));
         let wanted = std::array::from_fn(|index| found.group(index));
-        let next = choose(high, groups, halves, &wanted);
+        let next = choose_near(high, block, groups, halves, &wanted);
         if next.error >= found.error {
             break;
         }
