@@ -1,1 +1,282 @@
-//! session.
+//! A conversation with a model: the loop from prompt to text.
+
+use crate::backend::{BackendError, CpuBackend, Logits, Step};
+use crate::sample::{SampleError, Sampler};
+use crate::text::{Stream, Tokenizer};
+
+/// Why an answer ends early.
+#[derive(Debug, thiserror::Error)]
+pub enum SessionError {
+    /// The prompt has no tokens.
+    #[error("the prompt is empty")]
+    EmptyPrompt,
+    /// The prompt does not leave room for an answer.
+    #[error(
+        "the prompt has {prompt} tokens, but the context holds {context}; ask for a larger one"
+    )]
+    PromptTooLong {
+        /// Its tokens.
+        prompt: usize,
+        /// Positions in all.
+        context: usize,
+    },
+    /// The back end failed.
+    #[error(transparent)]
+    Backend(#[from] BackendError),
+    /// No token could be chosen.
+    #[error(transparent)]
+    Sample(#[from] SampleError),
+}
+
+/// A token of an answer.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Piece {
+    /// The token.
+    pub token: u32,
+    /// The characters that it completes; often empty.
+    pub text: String,
+}
+
+/// Why an answer ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Stop {
+    /// The model ended it.
+    End,
+    /// A stop string appeared.
+    StopString,
+    /// As many tokens as were asked for.
+    Length,
+    /// No more positions can be remembered.
+    ContextFull,
+}
+
+/// When an answer ends besides where the model ends it.
+#[derive(Clone, Debug, Default)]
+pub struct Limits {
+    /// Tokens at most; `None`: until the model ends or the context is full.
+    pub tokens: Option<usize>,
+    /// Texts that end the answer; they are not part of it.
+    pub stop_strings: Vec<String>,
+    /// Whether end-of-generation tokens are passed over.
+    pub ignore_end: bool,
+}
+
+/// A back end, what it has read, and who chooses.
+pub struct Session<'a> {
+    backend: CpuBackend<'a>,
+    tokenizer: &'a Tokenizer,
+    sampler: Sampler,
+    /// The tokens whose keys and values the back end remembers.
+    history: Vec<u32>,
+}
+
+impl<'a> Session<'a> {
+    /// A session that has read nothing.
+    pub fn new(backend: CpuBackend<'a>, tokenizer: &'a Tokenizer, sampler: Sampler) -> Self {
+        Self {
+            backend,
+            tokenizer,
+            sampler,
+            history: Vec::new(),
+        }
+    }
+
+    /// Reads `prompt`, the whole conversation so far, and answers.
+    ///
+    /// What the prompt shares with what was read before is not read again. `progress` is told how many
+    /// of how many tokens are read.
+    ///
+    /// # Errors
+    ///
+    /// [`SessionError`] if the prompt is empty or too long, or cannot be read.
+    pub fn reply(
+        &mut self,
+        prompt: &[u32],
+        limits: Limits,
+        mut progress: impl FnMut(usize, usize),
+    ) -> Result<Reply<'_, 'a>, SessionError> {
+        let context = self.backend.context();
+        if prompt.is_empty() {
+            return Err(SessionError::EmptyPrompt);
+        }
+        if prompt.len() >= context {
+            return Err(SessionError::PromptTooLong {
+                prompt: prompt.len(),
+                context,
+            });
+        }
+        let shared = self
+            .history
+            .iter()
+            .zip(prompt)
+            .take_while(|(a, b)| a == b)
+            .count();
+        // The last token is read in any case: its logits are needed.
+        let mut keep = shared.min(prompt.len() - 1);
+        if !self.backend.rewind(keep) {
+            self.backend.reset();
+            keep = 0;
+        }
+        self.history.truncate(keep);
+        let batch = self.backend.settings().batch;
+        let mut logits = Vec::new();
+        while self.history.len() < prompt.len() {
+            let position = self.history.len();
+            let end = (position + batch).min(prompt.len());
+            let wanted = if end == prompt.len() {
+                Logits::Last
+            } else {
+                Logits::None
+            };
+            logits = self
+                .backend
+                .forward(&Step {
+                    tokens: &prompt[position..end],
+                    position,
+                    logits: wanted,
+                })?
+                .to_vec();
+            self.history.extend_from_slice(&prompt[position..end]);
+            progress(end - keep, prompt.len() - keep);
+        }
+        self.sampler.reset_tokens(prompt);
+        let stream = Stream::new(self.tokenizer);
+        Ok(Reply {
+            session: self,
+            logits,
+            stream,
+            held: String::new(),
+            limits,
+            produced: 0,
+            pending: None,
+            stop: None,
+        })
+    }
+
+    /// The tokens that the back end remembers.
+    pub fn history(&self) -> &[u32] {
+        &self.history
+    }
+
+    /// The back end.
+    pub fn backend(&self) -> &CpuBackend<'a> {
+        &self.backend
+    }
+
+    /// Forgets everything.
+    pub fn clear(&mut self) {
+        self.backend.reset();
+        self.history.clear();
+    }
+}
+
+/// An answer in the making: an iterator of pieces.
+pub struct Reply<'s, 'a> {
+    session: &'s mut Session<'a>,
+    logits: Vec<f32>,
+    stream: Stream<'s>,
+    /// Text that may yet turn out to begin a stop string.
+    held: String,
+    limits: Limits,
+    produced: usize,
+    /// Chosen, but not read by the back end yet.
+    pending: Option<u32>,
+    stop: Option<Stop>,
+}
+
+impl Reply<'_, '_> {
+    /// Why the answer ended, once it has.
+    pub fn stop(&self) -> Option<Stop> {
+        self.stop
+    }
+
+    /// Tokens produced, the ending one not counted.
+    pub fn produced(&self) -> usize {
+        self.produced
+    }
+
+    /// Text that was held back when the answer ended; call it last.
+    pub fn finish(self) -> String {
+        let rest = if self.stop == Some(Stop::StopString) {
+            String::new()
+        } else {
+            self.held
+        };
+        rest + &self.stream.finish()
+    }
+
+    fn step(&mut self) -> Result<Option<Piece>, SessionError> {
+        if self.limits.tokens.is_some_and(|most| self.produced >= most) {
+            self.stop = Some(Stop::Length);
+            return Ok(None);
+        }
+        if let Some(token) = self.pending.take() {
+            let position = self.session.history.len();
+            if position >= self.session.backend.context() {
+                self.stop = Some(Stop::ContextFull);
+                return Ok(None);
+            }
+            let step = Step {
+                tokens: &[token],
+                position,
+                logits: Logits::Last,
+            };
+            let logits = self.session.backend.forward(&step)?;
+            self.logits.clear();
+            self.logits.extend_from_slice(logits);
+            self.session.history.push(token);
+        }
+        let token = self.session.sampler.sample(&self.logits)?;
+        self.session.sampler.accept(token);
+        if self.session.tokenizer.is_end(token) && !self.limits.ignore_end {
+            self.stop = Some(Stop::End);
+            return Ok(None);
+        }
+        self.pending = Some(token);
+        self.produced += 1;
+        let text = self.stream.push(token);
+        let text = self.hold_back(text);
+        Ok(Some(Piece { token, text }))
+    }
+
+    /// Gives what cannot belong to a stop string, keeps the rest.
+    fn hold_back(&mut self, text: String) -> String {
+        if self.limits.stop_strings.is_empty() {
+            return text;
+        }
+        self.held.push_str(&text);
+        let stops = self
+            .limits
+            .stop_strings
+            .iter()
+            .filter(|stop| !stop.is_empty());
+        if let Some(at) = stops
+            .clone()
+            .filter_map(|stop| self.held.find(stop.as_str()))
+            .min()
+        {
+            self.stop = Some(Stop::StopString);
+            return self.held[..at].to_owned();
+        }
+        let begins_stop = |at: usize| stops.clone().any(|stop| stop.starts_with(&self.held[at..]));
+        let free = self
+            .held
+            .char_indices()
+            .map(|(at, _)| at)
+            .find(|&at| begins_stop(at))
+            .unwrap_or(self.held.len());
+        let rest = self.held.split_off(free);
+        std::mem::replace(&mut self.held, rest)
+    }
+}
+
+impl Iterator for Reply<'_, '_> {
+    type Item = Result<Piece, SessionError>;
+
+    fn next(&mut self) -> Option<Self::Item> {
+        if self.stop.is_some() {
+            return None;
+        }
+        self.step().transpose()
+    }
+}

@@ -12,6 +12,7 @@ mod isa;
 mod level;
 pub mod math;
 mod prefetch;
+pub mod probe;
 pub mod quant;
 
 pub use format::Format;

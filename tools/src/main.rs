@@ -1,2 +1,85 @@
-//! The command line.
-fn main() {}
+//! The command line: chat, run, tokenize, inspect, quantize, synth, bench.
+
+mod bench;
+mod chat;
+mod demo;
+mod flags;
+mod inspect;
+mod interrupt;
+mod load;
+mod mix;
+mod output;
+mod probe;
+mod progress;
+mod quantize;
+mod run;
+mod sampling;
+mod shapes;
+mod synth;
+mod tokenize;
+
+use clap::{Parser, Subcommand};
+use std::process::ExitCode;
+
+/// Runs GGUF language models on the CPU, with the same bits everywhere.
+#[derive(Parser)]
+#[command(name = "fidelis", version, max_term_width = 100)]
+struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    /// Chat with a model; without -m with the small one inside this program.
+    Chat(Box<chat::Chat>),
+    /// Answer one prompt: text alone goes to stdout.
+    Run(Box<run::Run>),
+    /// Show the tokens of a text.
+    Tokenize(tokenize::Tokenize),
+    /// Show what is in a model file.
+    Inspect(inspect::Inspect),
+    /// Write a model file in another format.
+    Quantize(quantize::Quantize),
+    /// Write a file of random weights at a real model's shape.
+    Synth(synth::Synth),
+    /// Measure tokens per second, and how near the machine's limits that is.
+    Bench(bench::Bench),
+}
+
+fn main() -> ExitCode {
+    let cli = match Cli::try_parse_from(flags::with_two_dashes(std::env::args())) {
+        Ok(cli) => cli,
+        Err(error) => {
+            // Help and version are no errors; everything else is 1, as elsewhere.
+            let code = u8::from(error.use_stderr());
+            let _ = error.print();
+            return ExitCode::from(code);
+        }
+    };
+    let done = match cli.command {
+        Command::Chat(chat) => chat.execute(),
+        Command::Run(run) => run.execute(),
+        Command::Tokenize(tokenize) => tokenize.execute(),
+        Command::Inspect(inspect) => inspect.execute(),
+        Command::Quantize(quantize) => quantize.execute(),
+        Command::Synth(synth) => synth.execute(),
+        Command::Bench(bench) => bench.execute(),
+    };
+    match done {
+        Ok(()) if interrupt::count() > 0 => ExitCode::from(130),
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) if output::is_broken_pipe(&error) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("error: {error}");
+            let mut said = error.to_string();
+            for cause in error.chain().skip(1).map(ToString::to_string) {
+                if cause != said {
+                    eprintln!("  because: {cause}");
+                }
+                said = cause;
+            }
+            ExitCode::FAILURE
+        }
+    }
+}

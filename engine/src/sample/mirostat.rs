@@ -1,0 +1,78 @@
+//! Mirostat (Basu and others, 2020): the surprise of the chosen tokens is steered to a target.
+
+use super::SampleError;
+use super::candidates::Candidates;
+use super::random::Pcg32;
+use super::settings::{Mirostat, Settings};
+
+/// Candidates that the first version estimates its exponent from.
+const ESTIMATED: usize = 100;
+
+/// What is steered.
+#[derive(Clone, Debug)]
+pub(super) struct MirostatState {
+    /// The largest surprise allowed, in bits.
+    most: f64,
+}
+
+impl MirostatState {
+    pub(super) fn new(s: &Settings) -> Self {
+        Self {
+            most: 2.0 * f64::from(s.mirostat_tau),
+        }
+    }
+
+    /// Chooses among sorted candidates and adjusts the bound.
+    pub(super) fn sample(
+        &mut self,
+        s: &Settings,
+        mut candidates: Candidates,
+        random: &mut Pcg32,
+    ) -> Result<u32, SampleError> {
+        match s.mirostat {
+            Mirostat::V1 => self.cut_to_k(&mut candidates),
+            Mirostat::V2 | Mirostat::Off => {
+                let within: Vec<bool> = candidates
+                    .probabilities()
+                    .into_iter()
+                    .map(|p| -libm::log2(p) <= self.most)
+                    .collect();
+                candidates.retain(|place, _| place == 0 || within[place]);
+            }
+        }
+        let token = candidates
+            .draw(random.unit())
+            .ok_or(SampleError::Impossible)?;
+        let chosen = candidates
+            .iter()
+            .position(|candidate| candidate.token == token)
+            .unwrap_or(0);
+        let surprise = -libm::log2(candidates.probabilities()[chosen]);
+        self.most -= f64::from(s.mirostat_eta) * (surprise - f64::from(s.mirostat_tau));
+        Ok(token)
+    }
+
+    /// Keeps as many candidates as a Zipf distribution with the estimated exponent asks for.
+    fn cut_to_k(&self, candidates: &mut Candidates) {
+        let vocabulary = candidates.len() as f64;
+        let probabilities = candidates.probabilities();
+        let (mut products, mut squares) = (0.0, 0.0);
+        for (i, pair) in probabilities.windows(2).take(ESTIMATED - 1).enumerate() {
+            let t = libm::log((i + 2) as f64 / (i + 1) as f64);
+            products += t * libm::log(pair[0] / pair[1]);
+            squares += t * t;
+        }
+        let exponent = products / squares;
+        let epsilon = exponent - 1.0;
+        let k = libm::pow(
+            epsilon * libm::pow(2.0, self.most) / (1.0 - libm::pow(vocabulary, -epsilon)),
+            1.0 / exponent,
+        );
+        let k = if k.is_finite() {
+            k.max(1.0).min(vocabulary)
+        } else {
+            vocabulary
+        };
+        candidates.keep_best(k as usize);
+    }
+}

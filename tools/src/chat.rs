@@ -1,0 +1,342 @@
+//! `fidelis chat`.
+
+mod conversation;
+mod input;
+
+use crate::load::{Loaded, ModelOptions, Source};
+use crate::sampling::SamplingOptions;
+use crate::{interrupt, output, progress};
+use anyhow::{Context, Result};
+use clap::Args;
+use conversation::Conversation;
+use fidelis_engine::session::{Limits, Session, Stop};
+use fidelis_engine::text::{Bos, ChatTemplate, Specials, Tokenizer};
+use input::{Input, Line};
+use std::io::IsTerminal;
+use std::path::{Path, PathBuf};
+use std::time::Instant;
+
+#[derive(Args)]
+pub(crate) struct Chat {
+    #[command(flatten)]
+    model: ModelOptions,
+    #[command(flatten)]
+    sampling: SamplingOptions,
+    /// The first message.
+    #[arg(short, long)]
+    prompt: Option<String>,
+    /// A system message.
+    #[arg(long)]
+    system_prompt: Option<String>,
+    /// A file with a system message.
+    #[arg(long)]
+    system_prompt_file: Option<PathBuf>,
+    /// Tokens of an answer at most; −1: until the model ends.
+    #[arg(short = 'n', long = "predict", visible_alias = "n-predict", default_value_t = -1, allow_negative_numbers = true)]
+    predict: i64,
+    /// End an answer at this text.
+    #[arg(short, long)]
+    reverse_prompt: Vec<String>,
+    /// Leave after the first answer.
+    #[arg(long)]
+    single_turn: bool,
+    /// Neither colours nor line editing.
+    #[arg(long)]
+    simple_io: bool,
+    /// on, off or auto.
+    #[arg(long, default_value = "auto")]
+    color: String,
+    /// Print times to stderr after every answer.
+    #[arg(long, visible_alias = "perf")]
+    show_timings: bool,
+}
+
+const HELP: &str = "\
+/system TEXT  set the system message and start anew
+/clear        start anew
+/regen        answer the last message again
+/read FILE    send a file's text as a message
+/save FILE    write the conversation as JSON
+/load FILE    go on with a saved conversation
+/stats        speed and memory
+/exit         leave (also /quit, Ctrl-D)
+\\ at the end of a line continues it on the next; Ctrl-C stops an answer";
+
+/// What the last answer took.
+#[derive(Default)]
+struct Speed {
+    read: usize,
+    reading: f64,
+    written: usize,
+    writing: f64,
+}
+
+/// A chat that has begun.
+struct Open<'c, 'a> {
+    options: &'c Chat,
+    tokenizer: &'a Tokenizer,
+    template: &'c ChatTemplate,
+    session: Session<'a>,
+    conversation: Conversation,
+    speed: Speed,
+    colour: bool,
+}
+
+impl Chat {
+    pub(crate) fn execute(&self) -> Result<()> {
+        let start = Instant::now();
+        let source = Source::open(self.model.model.as_deref())?;
+        let gguf = source.gguf()?;
+        let Loaded {
+            model,
+            tokenizer,
+            template,
+        } = Loaded::read(&gguf, &self.model)?;
+        let template = template.context(
+            "the file has no chat template; give one by --chat-template, or use `fidelis run`",
+        )?;
+        let sampler = self.sampling.sampler(&gguf, &tokenizer)?;
+        let backend = self.model.backend(&model)?;
+        let terminal = std::io::stdin().is_terminal() && std::io::stderr().is_terminal();
+        if terminal {
+            let settings = backend.settings();
+            eprintln!(
+                "{} · {} · {} threads · context {} · loaded in {:.0} ms",
+                model.config.name,
+                settings.level.name(),
+                settings.threads,
+                settings.context,
+                start.elapsed().as_secs_f64() * 1e3
+            );
+            eprintln!("/help lists the commands, /exit leaves.\n");
+        }
+        let mut open = Open {
+            options: self,
+            tokenizer: &tokenizer,
+            template: &template,
+            session: Session::new(backend, &tokenizer, sampler),
+            conversation: Conversation::new(self.system()?),
+            speed: Speed::default(),
+            colour: self.colour(),
+        };
+        interrupt::watch();
+        open.run(Input::new(terminal && !self.simple_io))
+    }
+
+    fn system(&self) -> Result<Option<String>> {
+        match (&self.system_prompt, &self.system_prompt_file) {
+            (Some(text), _) => Ok(Some(text.clone())),
+            (None, Some(path)) => std::fs::read_to_string(path)
+                .map(Some)
+                .with_context(|| format!("cannot read {}", path.display())),
+            (None, None) => Ok(None),
+        }
+    }
+
+    fn colour(&self) -> bool {
+        let allowed = std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty());
+        match self.color.as_str() {
+            "on" => true,
+            "off" => false,
+            _ => allowed && !self.simple_io && std::io::stdout().is_terminal(),
+        }
+    }
+}
+
+impl Open<'_, '_> {
+    fn run(&mut self, mut input: Input) -> Result<()> {
+        if let Some(prompt) = &self.options.prompt {
+            self.say(prompt.clone())?;
+            if self.options.single_turn {
+                return Ok(());
+            }
+        }
+        loop {
+            match input.line()? {
+                Line::End => return Ok(()),
+                Line::Interrupt => std::process::exit(130),
+                Line::Text(text) if text.trim().is_empty() => {}
+                Line::Text(text) if text.starts_with('/') => {
+                    if !self.command(text.trim()) {
+                        return Ok(());
+                    }
+                }
+                Line::Text(text) => {
+                    self.say(text)?;
+                    if self.options.single_turn {
+                        return Ok(());
+                    }
+                }
+            }
+        }
+    }
+
+    /// Obeys a command; false if it is to leave.
+    fn command(&mut self, line: &str) -> bool {
+        let (command, rest) = line.split_once(char::is_whitespace).unwrap_or((line, ""));
+        let rest = rest.trim();
+        let done = match command {
+            "/exit" | "/quit" => return false,
+            "/help" => {
+                eprintln!("{HELP}");
+                Ok(())
+            }
+            "/clear" => {
+                self.conversation.clear();
+                self.session.clear();
+                Ok(())
+            }
+            "/system" => {
+                self.conversation = Conversation::new((!rest.is_empty()).then(|| rest.to_owned()));
+                Ok(())
+            }
+            "/regen" => self.regenerate(),
+            "/read" => self.read(Path::new(rest)),
+            "/save" => self.conversation.save(Path::new(rest)),
+            "/load" => Conversation::load(Path::new(rest))
+                .map(|conversation| self.conversation = conversation),
+            "/stats" => {
+                self.stats();
+                Ok(())
+            }
+            _ => {
+                eprintln!("{command} is not a command; /help lists them");
+                Ok(())
+            }
+        };
+        if let Err(error) = done {
+            eprintln!("error: {error:#}");
+        }
+        true
+    }
+
+    fn regenerate(&mut self) -> Result<()> {
+        let last = self
+            .conversation
+            .take_last_question()
+            .context("there is nothing to answer again")?;
+        self.say(last)
+    }
+
+    fn read(&mut self, path: &Path) -> Result<()> {
+        let text = std::fs::read_to_string(path)
+            .with_context(|| format!("cannot read {}", path.display()))?;
+        self.say(text)
+    }
+
+    /// Sends a message and prints the answer as it comes. What is wrong with one message does not end the chat.
+    fn say(&mut self, text: String) -> Result<()> {
+        self.conversation.ask(text);
+        match self.answer() {
+            Err(error) if output::is_broken_pipe(&error) => Err(error),
+            Err(error) if !std::io::stdin().is_terminal() => Err(error),
+            Err(error) => {
+                eprintln!("error: {error:#}");
+                self.conversation.take_last_question();
+                Ok(())
+            }
+            Ok(()) => Ok(()),
+        }
+    }
+
+    fn answer(&mut self) -> Result<()> {
+        let text = self.template.render(self.conversation.messages(), true)?;
+        let prompt = self.tokenizer.encode(&text, Specials::Parse, Bos::Auto)?;
+        let limits = Limits {
+            tokens: usize::try_from(self.options.predict).ok(),
+            stop_strings: self.options.reverse_prompt.clone(),
+            ignore_end: self.options.sampling.ignore_eos,
+        };
+        interrupt::reset();
+        let bar = progress::bar("reading", 0, false);
+        let start = Instant::now();
+        let mut read = 0;
+        let mut reply = self.session.reply(&prompt, limits, |now, all| {
+            read = all;
+            bar.set_length(all as u64);
+            bar.set_position(now as u64);
+        })?;
+        bar.finish_and_clear();
+        let reading = start.elapsed().as_secs_f64();
+        let start = Instant::now();
+        let mut answer = String::new();
+        if self.colour {
+            output::text("\x1b[32m")?;
+        }
+        for piece in reply.by_ref() {
+            let piece = piece?;
+            output::text(&piece.text)?;
+            answer.push_str(&piece.text);
+            if interrupt::count() > 0 {
+                break;
+            }
+        }
+        let (stop, written) = (reply.stop(), reply.produced());
+        let rest = reply.finish();
+        answer.push_str(&rest);
+        output::text(&rest)?;
+        output::text(if self.colour { "\x1b[0m\n" } else { "\n" })?;
+        interrupt::reset();
+        if stop == Some(Stop::ContextFull) {
+            eprintln!(
+                "the context of {} is full; /clear starts anew, -c N makes it larger",
+                self.session.backend().context()
+            );
+        }
+        self.conversation.answer(answer);
+        self.speed = Speed {
+            read,
+            reading,
+            written,
+            writing: start.elapsed().as_secs_f64(),
+        };
+        self.times();
+        Ok(())
+    }
+
+    fn times(&self) {
+        let Speed {
+            read,
+            reading,
+            written,
+            writing,
+        } = self.speed;
+        if self.options.show_timings {
+            crate::run::timings([0.0, reading, writing], read, written);
+        } else if std::io::stderr().is_terminal() {
+            eprintln!(
+                "[ Prompt: {:.1} t/s | Generation: {:.1} t/s ]\n",
+                read as f64 / reading,
+                written as f64 / writing
+            );
+        }
+    }
+
+    fn stats(&self) {
+        let backend = self.session.backend();
+        let Speed {
+            read,
+            reading,
+            written,
+            writing,
+        } = self.speed;
+        eprintln!(
+            "last answer: read {read} tokens in {reading:.2} s, wrote {written} in {writing:.2} s"
+        );
+        eprintln!(
+            "context: {} of {} positions in use",
+            backend.position(),
+            backend.context()
+        );
+        eprintln!(
+            "memory: {:.1} MiB for keys, values and intermediates",
+            backend.memory_bytes() as f64 / (1 << 20) as f64
+        );
+        eprintln!(
+            "{} threads, {}, cache {}",
+            backend.settings().threads,
+            backend.settings().level.name(),
+            backend.settings().cache
+        );
+    }
+}

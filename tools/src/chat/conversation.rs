@@ -1,0 +1,76 @@
+//! The messages of a chat, and their file.
+
+use anyhow::{Context, Result, bail};
+use fidelis_engine::text::Message;
+use std::io::Write;
+use std::path::Path;
+
+/// What was said so far.
+pub(super) struct Conversation {
+    messages: Vec<Message>,
+}
+
+impl Conversation {
+    /// Nothing, but perhaps a system message.
+    pub(super) fn new(system: Option<String>) -> Self {
+        Self {
+            messages: system
+                .iter()
+                .map(|text| Message::new("system", text))
+                .collect(),
+        }
+    }
+
+    pub(super) fn messages(&self) -> &[Message] {
+        &self.messages
+    }
+
+    /// Forgets all but the system message.
+    pub(super) fn clear(&mut self) {
+        self.messages.retain(|message| message.role == "system");
+    }
+
+    pub(super) fn ask(&mut self, text: String) {
+        self.messages.push(Message::new("user", &text));
+    }
+
+    pub(super) fn answer(&mut self, text: String) {
+        self.messages.push(Message::new("assistant", &text));
+    }
+
+    /// Takes back the last question and what followed.
+    pub(super) fn take_last_question(&mut self) -> Option<String> {
+        let at = self
+            .messages
+            .iter()
+            .rposition(|message| message.role == "user")?;
+        let question = self.messages[at].content.clone();
+        self.messages.truncate(at);
+        Some(question)
+    }
+
+    /// Writes the messages as JSON; `path` is the old file or the whole new one.
+    pub(super) fn save(&self, path: &Path) -> Result<()> {
+        if path.as_os_str().is_empty() {
+            bail!("/save needs a file's name");
+        }
+        let mut name = path.file_name().context("not a file's name")?.to_owned();
+        name.push(".part");
+        let temporary = path.with_file_name(name);
+        let written = std::fs::File::create(&temporary).and_then(|mut file| {
+            file.write_all(serde_json::to_string_pretty(&self.messages)?.as_bytes())?;
+            file.sync_all()?;
+            std::fs::rename(&temporary, path)
+        });
+        written.with_context(|| format!("cannot write {}", path.display()))
+    }
+
+    /// Reads what [`Self::save`] wrote.
+    pub(super) fn load(path: &Path) -> Result<Self> {
+        let text = std::fs::read_to_string(path)
+            .with_context(|| format!("cannot read {}", path.display()))?;
+        let messages = serde_json::from_str(&text)
+            .with_context(|| format!("{} is not a saved conversation", path.display()))?;
+        Ok(Self { messages })
+    }
+}

@@ -1,0 +1,210 @@
+//! From flags to a model that can run.
+
+use crate::demo;
+use anyhow::{Context, Result, bail};
+use clap::Args;
+use fidelis_engine::backend::{CacheFormat, CpuBackend, CpuSettings, Tier};
+use fidelis_engine::gguf::{File, Gguf};
+use fidelis_engine::model::Model;
+use fidelis_engine::text::{ChatTemplate, Tokenizer};
+use fidelis_simd::Level;
+use std::path::{Path, PathBuf};
+
+/// Which model, and how it runs.
+#[derive(Args, Clone, Debug)]
+pub(crate) struct ModelOptions {
+    /// GGUF file; of a split one the first part.
+    #[arg(short, long, env = "LLAMA_ARG_MODEL")]
+    pub(crate) model: Option<PathBuf>,
+    /// Positions to remember; 0: as many as the model was trained for.
+    #[arg(short, long, env = "LLAMA_ARG_CTX_SIZE")]
+    ctx_size: Option<usize>,
+    /// Worker threads; one per core if absent.
+    #[arg(short, long, env = "LLAMA_ARG_THREADS", allow_negative_numbers = true)]
+    threads: Option<i64>,
+    /// Accepted for llama.cpp's sake; must equal --threads.
+    #[arg(long, hide = true)]
+    threads_batch: Option<i64>,
+    /// Tokens read together; the text does not depend on it.
+    #[arg(short, long, default_value_t = 512, env = "LLAMA_ARG_BATCH")]
+    batch_size: usize,
+    /// Tokens read together, if fewer than --batch-size.
+    #[arg(long, default_value_t = 512)]
+    ubatch_size: usize,
+    /// How keys are remembered: f16, f32 or q8_0.
+    #[arg(long, default_value = "f16")]
+    cache_type_k: String,
+    /// How values are remembered; must equal --cache-type-k.
+    #[arg(long)]
+    cache_type_v: Option<String>,
+    /// fast: bytes times integers; f32: everything in 32-bit floats.
+    #[arg(long, default_value = "fast")]
+    numerics: String,
+    /// SIMD level: scalar, portable, avx2, avx512vnni; the best if absent.
+    #[arg(long)]
+    level: Option<String>,
+    /// Layers on a GPU; this build has no plug-in for one.
+    #[arg(long, env = "LLAMA_ARG_N_GPU_LAYERS", allow_hyphen_values = true)]
+    n_gpu_layers: Option<String>,
+    /// Device; only cpu.
+    #[arg(long)]
+    device: Option<String>,
+    /// Jinja source, or the name of a known chat format.
+    #[arg(long)]
+    pub(crate) chat_template: Option<String>,
+    /// File with Jinja source.
+    #[arg(long)]
+    chat_template_file: Option<PathBuf>,
+    /// Templates are always Jinja.
+    #[arg(long, hide = true)]
+    jinja: bool,
+    /// Attention is always computed in chunks.
+    #[arg(long, hide = true)]
+    flash_attn: Option<String>,
+    /// Nothing is ever repacked.
+    #[arg(long, hide = true)]
+    no_repack: bool,
+    /// Nothing is warmed up.
+    #[arg(long, hide = true)]
+    no_warmup: bool,
+}
+
+/// A file, or the model inside this program.
+pub(crate) enum Source {
+    File(File),
+    Demo,
+}
+
+impl Source {
+    /// Opens `path`, or the demo model.
+    pub(crate) fn open(path: Option<&Path>) -> Result<Self> {
+        match path {
+            None => Ok(Self::Demo),
+            Some(path) => File::open(path)
+                .map(Self::File)
+                .with_context(|| format!("cannot use {}", path.display())),
+        }
+    }
+
+    /// The header.
+    pub(crate) fn gguf(&self) -> Result<Gguf<'_>> {
+        Ok(match self {
+            Self::File(file) => file.gguf()?,
+            Self::Demo => Gguf::read(demo::BYTES)?,
+        })
+    }
+}
+
+/// A model with its tokenizer and template.
+pub(crate) struct Loaded<'a> {
+    pub(crate) model: Model<'a>,
+    pub(crate) tokenizer: Tokenizer,
+    pub(crate) template: Option<ChatTemplate>,
+}
+
+impl<'a> Loaded<'a> {
+    /// Reads what the options ask for.
+    pub(crate) fn read(gguf: &Gguf<'a>, options: &ModelOptions) -> Result<Self> {
+        let model = Model::read(gguf)?;
+        let tokenizer = Tokenizer::read(gguf)?;
+        let text = |id: Option<u32>| {
+            id.and_then(|id| tokenizer.token_text(id))
+                .unwrap_or_default()
+                .to_owned()
+        };
+        let (bos, eos) = (text(tokenizer.bos()), text(tokenizer.eos()));
+        let template = match (&options.chat_template, &options.chat_template_file) {
+            (Some(source), _) => Some(ChatTemplate::new(source, &bos, &eos)?),
+            (None, Some(path)) => {
+                let source = std::fs::read_to_string(path)
+                    .with_context(|| format!("cannot read {}", path.display()))?;
+                Some(ChatTemplate::new(&source, &bos, &eos)?)
+            }
+            (None, None) => ChatTemplate::read(gguf, &bos, &eos)?,
+        };
+        Ok(Self {
+            model,
+            tokenizer,
+            template,
+        })
+    }
+}
+
+impl ModelOptions {
+    /// The settings of the back end.
+    pub(crate) fn settings(&self, model: &Model<'_>) -> Result<CpuSettings> {
+        self.check_device()?;
+        let context = match self.ctx_size {
+            None => model.config.context.min(4096),
+            Some(0) => model.config.context,
+            Some(context) => context,
+        };
+        let defaults = CpuSettings::new(context)?;
+        let threads = match self.threads {
+            None => defaults.threads,
+            Some(threads @ 1..) => usize::try_from(threads)?,
+            Some(_) => defaults.threads,
+        };
+        let tier = match self.numerics.as_str() {
+            "fast" => Tier::Fast,
+            "f32" => Tier::F32,
+            other => bail!("--numerics {other}: only fast and f32 are known"),
+        };
+        let level = self
+            .level
+            .as_deref()
+            .map_or(Ok(defaults.level), Level::named)?;
+        Ok(CpuSettings {
+            threads,
+            tier,
+            level,
+            cache: self.cache()?,
+            batch: self.batch_size.min(self.ubatch_size),
+            context,
+        })
+    }
+
+    /// A back end for the model.
+    pub(crate) fn backend<'a>(&self, model: &Model<'a>) -> Result<CpuBackend<'a>> {
+        Ok(CpuBackend::new(&model.graph, &self.settings(model)?)?)
+    }
+
+    fn cache(&self) -> Result<CacheFormat> {
+        if let Some(values) = self
+            .cache_type_v
+            .as_ref()
+            .filter(|values| **values != self.cache_type_k)
+        {
+            bail!(
+                "keys as {} and values as {values}: both must be remembered alike",
+                self.cache_type_k
+            );
+        }
+        match self.cache_type_k.as_str() {
+            "f16" => Ok(CacheFormat::F16),
+            "f32" => Ok(CacheFormat::F32),
+            "q8_0" => Ok(CacheFormat::Q8_0),
+            other => bail!("--cache-type-k {other}: only f16, f32 and q8_0 are known"),
+        }
+    }
+
+    fn check_device(&self) -> Result<()> {
+        let wants_gpu = self
+            .n_gpu_layers
+            .as_deref()
+            .is_some_and(|layers| layers != "0");
+        let device = self
+            .device
+            .as_deref()
+            .filter(|device| !["cpu", "none"].contains(device));
+        if let Some(device) = device.or(wants_gpu.then_some("gpu")) {
+            bail!(
+                "device {device} was asked for, but this build has no GPU plug-in; it runs on the CPU alone"
+            );
+        }
+        if self.threads_batch.is_some() && self.threads_batch != self.threads {
+            bail!("--threads-batch must equal --threads: one team of threads does all the work");
+        }
+        Ok(())
+    }
+}

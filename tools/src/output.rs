@@ -1,0 +1,20 @@
+//! Text on stdout.
+
+use anyhow::Error;
+use std::io::{self, Write};
+
+/// Writes text at once; a reader that went away is an error that ends the program quietly.
+pub(crate) fn text(text: &str) -> io::Result<()> {
+    let mut stdout = io::stdout().lock();
+    stdout.write_all(text.as_bytes())?;
+    stdout.flush()
+}
+
+/// Whether the reader of our output went away.
+pub(crate) fn is_broken_pipe(error: &Error) -> bool {
+    error.chain().any(|cause| {
+        cause
+            .downcast_ref::<io::Error>()
+            .is_some_and(|error| error.kind() == io::ErrorKind::BrokenPipe)
+    })
+}

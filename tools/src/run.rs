@@ -1,0 +1,234 @@
+//! `fidelis run`: one prompt in, text out.
+
+use crate::load::{Loaded, ModelOptions, Source};
+use crate::sampling::SamplingOptions;
+use crate::tokenize::{read_stdin, text};
+use crate::{interrupt, output, progress};
+use anyhow::{Context, Result, bail};
+use clap::Args;
+use fidelis_engine::session::{Limits, Session, Stop};
+use fidelis_engine::text::{Bos, Message, Specials};
+use std::path::PathBuf;
+use std::time::Instant;
+
+#[derive(Args)]
+pub(crate) struct Run {
+    #[command(flatten)]
+    model: ModelOptions,
+    #[command(flatten)]
+    sampling: SamplingOptions,
+    /// The prompt; stdin if neither this nor --file is given.
+    #[arg(short, long)]
+    prompt: Option<String>,
+    /// A file with the prompt; `-` is stdin.
+    #[arg(short, long)]
+    file: Option<PathBuf>,
+    /// Tokens to produce; −1: until the model ends.
+    #[arg(short = 'n', long = "predict", visible_alias = "n-predict", default_value_t = -1, allow_negative_numbers = true)]
+    predict: i64,
+    /// The prompt is a user's message: apply the chat template.
+    #[arg(long, visible_alias = "chat")]
+    conversation: bool,
+    /// The prompt is text to go on from (the default).
+    #[arg(long, conflicts_with = "conversation")]
+    no_conversation: bool,
+    /// A system message, with --conversation.
+    #[arg(long)]
+    system_prompt: Option<String>,
+    /// End the answer at this text.
+    #[arg(short, long)]
+    reverse_prompt: Vec<String>,
+    /// Treat `\n`, `\t` and the like in --prompt as what they stand for.
+    #[arg(short, long)]
+    escape: bool,
+    /// Leave the prompt as it is (the default).
+    #[arg(long, hide = true)]
+    no_escape: bool,
+    /// Do not repeat the prompt (the default).
+    #[arg(long, hide = true)]
+    no_display_prompt: bool,
+    /// One JSON object instead of text.
+    #[arg(long)]
+    json: bool,
+    /// Show the prompt's tokens on stderr.
+    #[arg(long)]
+    verbose_prompt: bool,
+    /// Print times to stderr.
+    #[arg(long, visible_alias = "perf")]
+    show_timings: bool,
+}
+
+/// `\n`, `\t`, `\r`, `\\`, `\'` and `\"` as what they stand for.
+fn unescape(text: &str) -> String {
+    let mut out = String::with_capacity(text.len());
+    let mut characters = text.chars();
+    while let Some(character) = characters.next() {
+        if character != '\\' {
+            out.push(character);
+            continue;
+        }
+        match characters.next() {
+            Some('n') => out.push('\n'),
+            Some('t') => out.push('\t'),
+            Some('r') => out.push('\r'),
+            Some(quoted @ ('\\' | '\'' | '"')) => out.push(quoted),
+            Some(other) => out.extend(['\\', other]),
+            None => out.push('\\'),
+        }
+    }
+    out
+}
+
+impl Run {
+    fn prompt(&self) -> Result<String> {
+        let prompt = match (&self.prompt, &self.file) {
+            (Some(_), Some(_)) => bail!("give the prompt by --prompt or --file, not both"),
+            (Some(prompt), None) if self.escape => unescape(prompt),
+            (Some(prompt), None) => prompt.clone(),
+            (None, Some(path)) if path.as_os_str() != "-" => text(
+                std::fs::read(path).with_context(|| format!("cannot read {}", path.display()))?,
+                &path.display().to_string(),
+            )?,
+            _ => read_stdin()?,
+        };
+        if prompt.is_empty() {
+            bail!("the prompt is empty");
+        }
+        Ok(prompt)
+    }
+
+    pub(crate) fn execute(&self) -> Result<()> {
+        let prompt = self.prompt()?;
+        let start = Instant::now();
+        let source = Source::open(self.model.model.as_deref())?;
+        let gguf = source.gguf()?;
+        let loaded = Loaded::read(&gguf, &self.model)?;
+        let ids = self.encode(&loaded, &prompt)?;
+        if self.verbose_prompt {
+            for &id in &ids {
+                eprintln!(
+                    "{id:6} -> {:?}",
+                    loaded.tokenizer.token_text(id).unwrap_or_default()
+                );
+            }
+        }
+        let sampler = self.sampling.sampler(&gguf, &loaded.tokenizer)?;
+        let mut session = Session::new(
+            self.model.backend(&loaded.model)?,
+            &loaded.tokenizer,
+            sampler,
+        );
+        let loading = start.elapsed().as_secs_f64();
+        interrupt::watch();
+        let limits = Limits {
+            tokens: usize::try_from(self.predict).ok(),
+            stop_strings: self.reverse_prompt.clone(),
+            ignore_end: self.sampling.ignore_eos,
+        };
+        let bar = progress::bar("reading", ids.len() as u64, false);
+        let start = Instant::now();
+        let mut reply = session.reply(&ids, limits, |read, _| bar.set_position(read as u64))?;
+        bar.finish_and_clear();
+        let reading = start.elapsed().as_secs_f64();
+        let start = Instant::now();
+        let (mut answer, mut tokens) = (String::new(), Vec::new());
+        for piece in reply.by_ref() {
+            let piece = piece?;
+            tokens.push(piece.token);
+            answer.push_str(&piece.text);
+            if !self.json {
+                output::text(&piece.text)?;
+            }
+            if interrupt::count() > 0 {
+                break;
+            }
+        }
+        let stop = reply.stop();
+        let rest = reply.finish();
+        let writing = start.elapsed().as_secs_f64();
+        answer.push_str(&rest);
+        if self.json {
+            output::text(&format!(
+                "{}\n",
+                self.report(&ids, &tokens, &answer, stop, [loading, reading, writing])
+            ))?;
+        } else {
+            output::text(&format!("{rest}\n"))?;
+        }
+        if stop == Some(Stop::ContextFull) {
+            eprintln!("the context of {} is full", session.backend().context());
+        }
+        if self.show_timings {
+            timings([loading, reading, writing], ids.len(), tokens.len());
+        }
+        Ok(())
+    }
+
+    fn encode(&self, loaded: &Loaded<'_>, prompt: &str) -> Result<Vec<u32>> {
+        if !self.conversation {
+            return Ok(loaded
+                .tokenizer
+                .encode(prompt, Specials::Parse, Bos::Auto)?);
+        }
+        let template = loaded
+            .template
+            .as_ref()
+            .context("the file has no chat template; give one by --chat-template")?;
+        let system = self
+            .system_prompt
+            .iter()
+            .map(|text| Message::new("system", text));
+        let messages: Vec<Message> = system.chain([Message::new("user", prompt)]).collect();
+        Ok(loaded.tokenizer.encode(
+            &template.render(&messages, true)?,
+            Specials::Parse,
+            Bos::Auto,
+        )?)
+    }
+
+    fn report(
+        &self,
+        prompt: &[u32],
+        tokens: &[u32],
+        text: &str,
+        stop: Option<Stop>,
+        [loading, reading, writing]: [f64; 3],
+    ) -> serde_json::Value {
+        serde_json::json!({
+            "text": text,
+            "prompt_ids": prompt,
+            "ids": tokens,
+            "stop": match stop {
+                Some(Stop::End) => "end",
+                Some(Stop::StopString) => "stop_string",
+                Some(Stop::Length) => "length",
+                Some(Stop::ContextFull) => "context_full",
+                None => "interrupted",
+            },
+            "load_ms": loading * 1e3,
+            "prompt_ms": reading * 1e3,
+            "predicted_ms": writing * 1e3,
+        })
+    }
+}
+
+/// Times, as llama.cpp prints them.
+pub(crate) fn timings([loading, reading, writing]: [f64; 3], read: usize, written: usize) {
+    let line = |name: &str, seconds: f64, count: usize, what: &str| {
+        let each = seconds * 1e3 / count.max(1) as f64;
+        eprintln!(
+            "{name:>28} time = {:10.2} ms / {count:5} {what} ({each:8.2} ms per token, {:8.2} tokens per second)",
+            seconds * 1e3,
+            1e3 / each
+        );
+    };
+    eprintln!("{:>28} time = {:10.2} ms", "load", loading * 1e3);
+    line("prompt eval", reading, read, "tokens");
+    line("eval", writing, written, "runs  ");
+    eprintln!(
+        "{:>28} time = {:10.2} ms / {:5} tokens",
+        "total",
+        (loading + reading + writing) * 1e3,
+        read + written
+    );
+}
