@@ -139,3 +139,13 @@ fn what_is_not_quantised_keeps_its_format() {
     assert_eq!(found[..5], [Format::BF16; 5]);
     assert_eq!(found[5], Format::Q4_K);
 }
+
+#[test]
+fn mixes_are_known_by_their_names() {
+    for &mix in Mix::ALL {
+        assert_eq!(Mix::named(&mix.name().to_lowercase()), Some(mix));
+    }
+    assert_eq!(Mix::named("Q4_K"), Some(Mix::Q4_K_M));
+    assert_eq!(Mix::named("q5_k"), Some(Mix::Q5_K_M));
+    assert_eq!(Mix::named("Q4"), None);
+}

@@ -73,10 +73,14 @@ mixes! {
 }
 
 impl Mix {
-    /// The mix called `name`, in any case.
+    /// The mix called `name`, in any case; `Q4_K` and `Q5_K` alone mean the larger of the two.
     pub fn named(name: &str) -> Option<Self> {
-        let mut all = Self::ALL.iter().copied();
-        all.find(|mix| mix.name().eq_ignore_ascii_case(name))
+        let medium = |mix: &Self| mix.name().strip_suffix("_M");
+        Self::ALL.iter().copied().find(|mix| {
+            let names = [Some(mix.name()), medium(mix)];
+            let mut names = names.into_iter().flatten();
+            names.any(|own| own.eq_ignore_ascii_case(name))
+        })
     }
 }
 
