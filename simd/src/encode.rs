@@ -16,6 +16,7 @@
 
 mod fit;
 mod lanes;
+pub mod mix;
 mod q4_k;
 mod q6_k;
 mod scaled;
@@ -96,8 +97,9 @@ pub fn encode_row(format: Format, values: &[f32], out: &mut [u8]) -> Result<(), 
         });
     }
     let largest = largest_magnitude(format);
-    // NaN is not within any bound.
-    if let Some(index) = values.iter().position(|x| !(x.abs() <= largest)) {
+    // NaN is in no range.
+    let range = -largest..=largest;
+    if let Some(index) = values.iter().position(|x| !range.contains(x)) {
         let value = values[index];
         return Err(if value.is_finite() {
             EncodeError::OutOfRange {

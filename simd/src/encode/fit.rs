@@ -3,7 +3,7 @@
 use super::lanes::{Integers, Lanes, Moments, inverse, lanes};
 
 /// Rounds of rounding and least squares.
-const ROUNDS: usize = 2;
+const ROUNDS: usize = 3;
 
 /// Sixteen scales for `x ≈ scale · q`, half of them negative where the integers are not symmetric.
 ///

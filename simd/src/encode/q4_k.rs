@@ -1,4 +1,7 @@
 //! `Q4_K` and `Q5_K`: eight groups of 32 with 6-bit scales and minima, two halves that scale them.
+//!
+//! A minimum is subtracted and its codes have no sign, so a group may not lie above zero. Where one
+//! does, the block is also tried with all signs turned, which the halves' signs turn back.
 
 use super::fit::{self, Min};
 use super::lanes::{Integers, best, lanes, round_within};
@@ -9,7 +12,7 @@ use super::simple::ENDS;
 const TOP: f32 = 63.0;
 
 /// How often the halves are fitted again.
-const ROUNDS: usize = 2;
+const ROUNDS: usize = 3;
 
 /// What is stored of a block.
 #[derive(Clone)]
@@ -87,6 +90,26 @@ fn choose(
     choice
 }
 
+/// The best choice with halves near a scale and a min.
+fn choose_near(
+    high: f32,
+    block: &Scaled<256>,
+    groups: &[[f32; 32]; 8],
+    [scale, min]: [f32; 2],
+    wanted: &[[f32; 2]; 8],
+) -> Choice {
+    let mut found = Choice::NOTHING;
+    for scale in block.scales_near(scale) {
+        for min in block.scales_near(min) {
+            let choice = choose(high, groups, [scale, min], wanted);
+            if choice.error < found.error {
+                found = choice;
+            }
+        }
+    }
+    found
+}
+
 /// `x` in units of `unit`; 0 if there is no unit.
 #[inline(always)]
 fn code(x: f32, unit: f32) -> f32 {
@@ -125,9 +148,36 @@ fn refit(groups: &[[f32; 32]; 8], choice: &Choice) -> Option<[f32; 2]> {
     }
 }
 
-/// The best found for a block.
+/// The best found for groups of a block.
 #[inline(always)]
-fn search(high: f32, values: &[f32]) -> Choice {
+fn search(high: f32, block: &Scaled<256>, groups: &[[f32; 32]; 8]) -> Choice {
+    let integers = Integers { low: 0.0, high };
+    let mut wanted = [[0.0; 2]; 8];
+    for (wanted, values) in wanted.iter_mut().zip(groups) {
+        let pairs = fit::pairs(high, values, Min::NotNegative, &ENDS);
+        let lane = best(&integers.errors(values, &pairs.scale, &pairs.min));
+        *wanted = [pairs.scale[lane], pairs.min[lane]];
+    }
+    let top = |i: usize| wanted.iter().fold(0.0, |top: f32, pair| top.max(pair[i]));
+    let halves = [top(0) / TOP, top(1) / TOP];
+    let mut found = choose_near(high, block, groups, halves, &wanted);
+    for _ in 0..ROUNDS {
+        let Some(halves) = refit(groups, &found) else {
+            break;
+        };
+        let wanted = std::array::from_fn(|index| found.group(index));
+        let next = choose_near(high, block, groups, halves, &wanted);
+        if next.error >= found.error {
+            break;
+        }
+        found = next;
+    }
+    found
+}
+
+/// The best found for a block, whatever its signs.
+#[inline(always)]
+fn search_both_ways(high: f32, values: &[f32]) -> Choice {
     let Some(block) = Scaled::<256>::new(values) else {
         return Choice::NOTHING;
     };
@@ -135,29 +185,19 @@ fn search(high: f32, values: &[f32]) -> Choice {
     for (group, values) in groups.iter_mut().zip(block.values.as_chunks().0) {
         *group = *values;
     }
-    let integers = Integers { low: 0.0, high };
-    let mut wanted = [[0.0; 2]; 8];
-    for (wanted, values) in wanted.iter_mut().zip(&groups) {
-        let pairs = fit::pairs(high, values, Min::NotNegative, &ENDS);
-        let lane = best(&integers.errors(values, &pairs.scale, &pairs.min));
-        *wanted = [pairs.scale[lane], pairs.min[lane]];
+    let found = search(high, &block, &groups);
+    if !groups.iter().any(|group| group.iter().all(|&x| x > 0.0)) {
+        return found;
     }
-    let top = |i: usize| wanted.iter().fold(0.0, |top: f32, pair| top.max(pair[i]));
-    let halves = [top(0), top(1)].map(|top| block.stored_scale(top / TOP));
-    let mut found = choose(high, &groups, halves, &wanted);
-    for _ in 0..ROUNDS {
-        let Some(halves) = refit(&groups, &found) else {
-            break;
-        };
-        let halves = halves.map(|half| block.stored_scale(half));
-        let wanted = std::array::from_fn(|index| found.group(index));
-        let next = choose(high, &groups, halves, &wanted);
-        if !(next.error < found.error) {
-            break;
-        }
-        found = next;
+    let turned = groups.map(|group| group.map(|x| -x));
+    let mut other = search(high, &block, &turned);
+    if other.error >= found.error {
+        return found;
     }
-    found
+    for half in [&mut other.scale, &mut other.min] {
+        *half = half.negated();
+    }
+    other
 }
 
 /// The twelve bytes of eight 6-bit scales and eight 6-bit mins.
@@ -193,7 +233,7 @@ fn pack_nibbles(quants: &[[u8; 32]; 8], out: &mut [u8]) {
 
 /// `Q4_K`: scale, min, codes, nibbles.
 pub(super) fn q4_k(values: &[f32], out: &mut [u8]) {
-    let choice = search(15.0, values);
+    let choice = search_both_ways(15.0, values);
     pack_head(&choice, out);
     pack_nibbles(
         &choice.quants.map(|group| group.map(|q| q as u8)),
@@ -203,7 +243,7 @@ pub(super) fn q4_k(values: &[f32], out: &mut [u8]) {
 
 /// `Q5_K`: scale, min, codes, fifth bits, nibbles.
 pub(super) fn q5_k(values: &[f32], out: &mut [u8]) {
-    let choice = search(31.0, values);
+    let choice = search_both_ways(31.0, values);
     let quants = choice.quants.map(|group| group.map(|q| q as u8));
     pack_head(&choice, out);
     for (i, out) in out[16..48].iter_mut().enumerate() {

@@ -17,7 +17,7 @@ const STARTS: Lanes = [
 ];
 
 /// How often the half is fitted again.
-const ROUNDS: usize = 2;
+const ROUNDS: usize = 3;
 
 /// What is stored of a block.
 #[derive(Clone)]
@@ -62,6 +62,23 @@ fn choose(groups: &[[f32; 16]; 16], scale: Stored, wanted: &[f32; 16]) -> Choice
     choice
 }
 
+/// The best choice with a half near `scale`.
+fn choose_near(
+    block: &Scaled<256>,
+    groups: &[[f32; 16]; 16],
+    scale: f32,
+    wanted: &[f32; 16],
+) -> Choice {
+    let mut found = Choice::NOTHING;
+    for scale in block.scales_near(scale) {
+        let choice = choose(groups, scale, wanted);
+        if choice.error < found.error {
+            found = choice;
+        }
+    }
+    found
+}
+
 /// The half, as a real number, that suits the codes and integers of a choice best.
 fn refit(groups: &[[f32; 16]; 16], choice: &Choice) -> Option<f32> {
     let [mut aa, mut xa] = [0.0_f64; 2];
@@ -95,14 +112,14 @@ fn search(values: &[f32]) -> Choice {
     let top = wanted
         .iter()
         .fold(0.0_f32, |top, &x| if x.abs() > top.abs() { x } else { top });
-    let mut found = choose(&groups, block.stored_scale(top / -128.0), &wanted);
+    let mut found = choose_near(&block, &groups, top / -128.0, &wanted);
     for _ in 0..ROUNDS {
         let Some(scale) = refit(&groups, &found) else {
             break;
         };
         let wanted = found.scales.map(|code| code * found.scale.value);
-        let next = choose(&groups, block.stored_scale(scale), &wanted);
-        if !(next.error < found.error) {
+        let next = choose_near(&block, &groups, scale, &wanted);
+        if next.error >= found.error {
             break;
         }
         found = next;

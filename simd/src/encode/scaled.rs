@@ -22,6 +22,16 @@ pub(super) struct Stored {
     pub value: f32,
 }
 
+impl Stored {
+    /// The same with the other sign.
+    pub(super) fn negated(self) -> Self {
+        Self {
+            bits: self.bits ^ 0x8000,
+            value: -self.value,
+        }
+    }
+}
+
 /// The magnitude below which a value is nothing to any format: a quarter of the smallest half.
 const NOTHING: f32 = 1.0 / 67_108_864.0;
 
@@ -51,19 +61,36 @@ impl<const N: usize> Scaled<N> {
     pub(super) fn stored(&self, x: f32) -> Stored {
         let largest = f16::MAX.to_f32_const();
         let bits = f16::from_f32_const((x * self.unit).clamp(-largest, largest)).to_bits();
-        Stored {
-            bits,
-            value: half_to_f32(bits) / self.unit,
-        }
+        self.read(bits)
     }
 
     /// The half nearest to `x` units, but not zero unless `x` is: a scale of 0 loses every value.
     pub(super) fn stored_scale(&self, x: f32) -> Stored {
         let stored = self.stored(x);
-        if stored.value != 0.0 || x == 0.0 {
-            return stored;
+        if stored.value == 0.0 && x != 0.0 {
+            let least = self.read(1);
+            return if x < 0.0 { least.negated() } else { least };
         }
-        let bits = if x < 0.0 { 0x8001 } else { 1 };
+        stored
+    }
+
+    /// Halves worth trying for a scale of `x` units: the nearest, and the one on the other side of
+    /// `x` if they are subnormal, where a step may be a large part of them.
+    pub(super) fn scales_near(&self, x: f32) -> impl Iterator<Item = Stored> + Clone {
+        let nearest = self.stored_scale(x);
+        let magnitude = nearest.bits & 0x7fff;
+        let other = (0..0x0400).contains(&magnitude).then(|| {
+            if nearest.value.abs() < x.abs() {
+                self.read(nearest.bits + 1)
+            } else {
+                self.read(nearest.bits - u16::from(magnitude > 1))
+            }
+        });
+        let other = other.filter(|other| other.bits != nearest.bits);
+        [Some(nearest), other].into_iter().flatten()
+    }
+
+    fn read(&self, bits: u16) -> Stored {
         Stored {
             bits,
             value: half_to_f32(bits) / self.unit,

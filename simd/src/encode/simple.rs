@@ -21,7 +21,7 @@ const STARTS_8: Lanes = [
 
 /// How far inside the integers the lowest and the highest value sit, in steps.
 pub(super) const ENDS: [[f32; 2]; 16] = {
-    const INSETS: [f32; 4] = [-0.4, -0.1, 0.2, 0.5];
+    const INSETS: [f32; 4] = [-0.4, 0.1, 0.6, 1.1];
     let mut ends = [[0.0; 2]; 16];
     let mut lane = 0;
     while lane < 16 {
