@@ -203,8 +203,13 @@ fn templates_may_use_what_real_ones_use() {
         ("{{ strftime_now('%Y') | length }}", "4"),
         (
             "{{ messages[0].role is defined and tools is not defined }}",
-            "true",
+            "True",
         ),
+        (
+            "{% for x in [1, 2, 3] %}{% if x == 2 %}{% break %}{% endif %}{{ x }}{% endfor %}",
+            "1",
+        ),
+        ("a{%- generation %} b {%- endgeneration %}c", "a bc"),
         (
             "{%- for m in messages -%} {{ loop.first }}{{ loop.index0 }} {%- endfor -%}",
             "True0",
