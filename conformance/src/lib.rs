@@ -1,1 +1,4 @@
-//! Does a model compute what its file says?
+//! Does a model compute what its file says? The comparisons are in `tests/`; `oracle/README.md` says
+//! what they compare with.
+
+#![forbid(unsafe_code)]
