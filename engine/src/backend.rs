@@ -1,5 +1,9 @@
 //! Machines that run a graph.
 
+#[expect(
+    unsafe_code,
+    reason = "the workers of a step write their parts of shared memory"
+)]
 mod cpu;
 
 pub use cpu::CpuBackend;

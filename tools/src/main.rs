@@ -1,5 +1,7 @@
 //! The command line: chat, run, tokenize, inspect, quantize, synth, bench.
 
+#![forbid(unsafe_code)]
+
 mod bench;
 mod chat;
 mod demo;

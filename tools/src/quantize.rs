@@ -1,14 +1,15 @@
 //! `fidelis quantize`.
 
 use crate::load::Source;
-use crate::mix::Mix;
+use crate::mix::{Candidate, Choice};
 use crate::{output, progress};
 use anyhow::{Context, Result, bail};
 use clap::Args;
 use fidelis_engine::gguf::{OwnedValue, Writer};
 use fidelis_engine::tensor::Tensor;
 use fidelis_simd::dense::Dequantise;
-use fidelis_simd::encode::encode_row;
+use fidelis_simd::encode::mix::ModelFacts;
+use fidelis_simd::encode::{encode_row, is_supported};
 use fidelis_simd::{Format, Level};
 use indicatif::ProgressBar;
 use rayon::prelude::*;
@@ -81,18 +82,26 @@ fn encode(
 
 impl Quantize {
     pub(crate) fn execute(&self) -> Result<()> {
-        let mix = Mix::named(&self.r#type)
-            .with_context(|| format!("no format or mix is called {:?}", self.r#type))?;
-        let mix = if self.pure { Mix::All(mix.base()) } else { mix };
+        let choice = Choice::named(&self.r#type, self.pure)?;
         if same_file(&self.input, &self.output) {
             bail!("{} would be written over itself", self.input.display());
         }
         let source = Source::open(Some(&self.input))?;
         let gguf = source.gguf()?;
         let architecture = gguf.str("general.architecture")?.unwrap_or_default();
-        let layers = gguf
-            .u32(&format!("{architecture}.block_count"))?
-            .unwrap_or(0) as usize;
+        let count = |key: &str| {
+            gguf.u32(&format!("{architecture}.{key}"))
+                .map(|count| count.unwrap_or(0) as usize)
+        };
+        let heads = count("attention.head_count")?;
+        let kv_heads =
+            count("attention.head_count_kv").map(|kv| if kv == 0 { heads } else { kv })?;
+        let model = ModelFacts {
+            architecture,
+            layers: count("block_count")?,
+            heads,
+            kv_heads,
+        };
         let tied = gguf.tensor("output.weight").is_none();
         let special = |text: &Option<String>| {
             text.as_ref()
@@ -105,28 +114,40 @@ impl Quantize {
             special(&self.output_tensor_type)?,
             special(&self.token_embedding_type)?,
         );
-        let mut formats = Vec::new();
-        for tensor in gguf.tensors() {
-            if !tensor.format.is_float() && !self.allow_requantize {
-                bail!(
-                    "tensor {} is already {}; --allow-requantize quantises it again, at a loss",
-                    tensor.name,
-                    tensor.format
-                );
-            }
+        let quantised = gguf
+            .tensors()
+            .iter()
+            .find(|tensor| !tensor.format.is_float());
+        if let Some(tensor) = quantised.filter(|_| !self.allow_requantize) {
+            bail!(
+                "tensor {} is already {}; --allow-requantize quantises it again, at a loss",
+                tensor.name,
+                tensor.format
+            );
+        }
+        let candidates: Vec<Candidate<'_>> = gguf
+            .tensors()
+            .iter()
+            .map(|tensor| Candidate {
+                name: tensor.name,
+                shape: tensor.shape,
+                format: tensor.format,
+            })
+            .collect();
+        let mut formats = choice.formats(&model, &candidates);
+        for (tensor, format) in gguf.tensors().iter().zip(&mut formats) {
             let own = match tensor.name {
                 "output.weight" => head,
                 "token_embd.weight" => embedding.or(head.filter(|_| tied)),
                 _ => None,
             };
-            let pure = self.pure
-                && tensor.shape.rows() > 1
-                && !tensor.name.contains("_norm")
-                && tensor.shape.width() % mix.base().block_len() == 0;
-            let format = own
-                .or(pure.then_some(mix.base()))
-                .unwrap_or_else(|| mix.format(tensor.name, tensor.shape, layers, tied));
-            formats.push(format);
+            *format = own.unwrap_or(*format);
+            if !is_supported(*format) {
+                bail!(
+                    "{format} can be read but not written; tensor {} would be",
+                    tensor.name
+                );
+            }
         }
         let sizes = |format: Format, tensor: &Tensor<'_>| {
             format
@@ -148,7 +169,7 @@ impl Quantize {
                 ))?;
             }
         } else {
-            self.write(&gguf, &formats, mix)?;
+            self.write(&gguf, &formats, choice)?;
         }
         eprintln!(
             "{:.2} MiB -> {:.2} MiB",
@@ -162,7 +183,7 @@ impl Quantize {
         &self,
         gguf: &fidelis_engine::gguf::Gguf<'_>,
         formats: &[Format],
-        mix: Mix,
+        choice: Choice,
     ) -> Result<()> {
         let level = Level::chosen()?;
         let total = gguf
@@ -179,7 +200,7 @@ impl Quantize {
             writer.set(key, value.into());
         }
         writer.set("general.quantization_version", OwnedValue::U32(2));
-        if let Some(number) = mix.file_type() {
+        if let Some(number) = choice.file_type() {
             writer.set("general.file_type", OwnedValue::U32(number));
         }
         for (tensor, &format) in gguf.tensors().iter().zip(formats) {

@@ -2,12 +2,13 @@
 
 use fidelis_engine::gguf::{Kind, OwnedValue};
 use fidelis_engine::shape::Shape;
+use fidelis_simd::encode::mix::ModelFacts;
 
 /// A model's shape.
 pub(crate) struct ModelShape {
     pub(crate) name: &'static str,
-    pub(crate) architecture: &'static str,
-    pub(crate) layers: usize,
+    architecture: &'static str,
+    layers: usize,
     context: usize,
     width: usize,
     feed_forward: usize,
@@ -17,7 +18,7 @@ pub(crate) struct ModelShape {
     vocabulary: usize,
     epsilon: f32,
     rope_base: f32,
-    pub(crate) tied: bool,
+    tied: bool,
 }
 
 #[rustfmt::skip]
@@ -77,6 +78,16 @@ pub(crate) fn names() -> Vec<&'static str> {
 }
 
 impl ModelShape {
+    /// What decides the formats of a mix.
+    pub(crate) fn facts(&self) -> ModelFacts<'_> {
+        ModelFacts {
+            architecture: self.architecture,
+            layers: self.layers,
+            heads: self.heads,
+            kv_heads: self.kv_heads,
+        }
+    }
+
     fn is(&self, architecture: &str) -> bool {
         self.architecture == architecture
     }

@@ -1,6 +1,6 @@
 //! `fidelis synth`: random weights at a real model's shape, for measuring speed.
 
-use crate::mix::Mix;
+use crate::mix::{Candidate, Choice};
 use crate::{progress, shapes};
 use anyhow::{Context, Result, bail};
 use clap::Args;
@@ -156,13 +156,17 @@ impl Synth {
                 shapes::names().join(", ")
             )
         })?;
-        let mix = Mix::named(&self.r#type)
-            .with_context(|| format!("no format or mix is called {:?}", self.r#type))?;
+        let choice = Choice::named(&self.r#type, false)?;
         let tensors = shape.tensors();
-        let formats: Vec<Format> = tensors
+        let candidates: Vec<Candidate<'_>> = tensors
             .iter()
-            .map(|(name, tensor)| mix.format(name, *tensor, shape.layers, shape.tied))
+            .map(|(name, shape)| Candidate {
+                name,
+                shape: *shape,
+                format: Format::F32,
+            })
             .collect();
+        let formats = choice.formats(&shape.facts(), &candidates);
         if let Some(format) = formats
             .iter()
             .find(|format| !format.is_float() && factors(**format).is_none())
@@ -179,7 +183,7 @@ impl Synth {
             writer.set(&key, value);
         }
         writer.set("general.quantization_version", OwnedValue::U32(2));
-        if let Some(number) = mix.file_type() {
+        if let Some(number) = choice.file_type() {
             writer.set("general.file_type", OwnedValue::U32(number));
         }
         for (index, ((name, shape), format)) in tensors.into_iter().zip(formats).enumerate() {

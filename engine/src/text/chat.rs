@@ -111,10 +111,11 @@ impl ChatTemplate {
     pub fn new(source: &str, bos: &str, eos: &str) -> Result<Self, TemplateError> {
         let named = NAMED.iter().find(|(name, _)| *name == source);
         let source = named.map_or(source, |(_, source)| source);
+        let source = without_generation_marks(source);
         let mut environment = Environment::new();
         template_functions::add(&mut environment);
         environment
-            .add_template_owned("chat", source.to_owned())
+            .add_template_owned("chat", source)
             .map_err(|error| TemplateError::Syntax {
                 line: error.line().unwrap_or(0),
                 reason: reason(&error),
@@ -167,6 +168,24 @@ impl ChatTemplate {
         };
         template.render(context).map_err(failed)
     }
+}
+
+/// The source without `generation` blocks, which mark for training what the assistant says.
+///
+/// An empty comment takes the place of each mark, so that white-space control stays.
+fn without_generation_marks(source: &str) -> String {
+    let mut out = source.to_owned();
+    for word in ["generation", "endgeneration"] {
+        for open in ["{%-", "{%"] {
+            for close in ["-%}", "%}"] {
+                let comment = format!("{open} {close}").replace('%', "#");
+                for (before, after) in [(" ", " "), ("", "")] {
+                    out = out.replace(&format!("{open}{before}{word}{after}{close}"), &comment);
+                }
+            }
+        }
+    }
+    out
 }
 
 fn reason(error: &minijinja::Error) -> String {
