@@ -2,3 +2,5 @@
 //! what they compare with.
 
 #![forbid(unsafe_code)]
+
+pub mod tiny;

@@ -1,11 +1,13 @@
 //! Pieces that graphs are built from; shapes are checked here, once.
 
-use super::config::{Config, Keys};
+use super::ModelError;
+use super::config::Config;
+use super::keys::Keys;
+use super::rope::RopeConfig;
 use super::weights::Weights;
-use super::{ModelError, rope};
 use crate::gguf::Gguf;
 use crate::graph::{
-    Activate, Activation, Attend, Cache, Graph, Op, Pairing, Rope, RopeId, TensorId, WeightId,
+    Activate, Activation, Attend, Cache, Graph, Op, Pairing, RopeId, TensorId, WeightId,
 };
 use crate::shape::Shape;
 use crate::tensor::Tensor;
@@ -16,6 +18,8 @@ pub(super) struct Build<'g, 'a> {
     pub(super) config: &'g Config,
     /// Further keys of the architecture.
     pub(super) keys: Keys<'g, 'a>,
+    /// Positions that the graph is for.
+    context: usize,
     /// The file's tensors.
     pub(super) weights: Weights<'g, 'a>,
     graph: Graph<'a>,
@@ -36,10 +40,11 @@ pub(super) struct Attention {
 }
 
 impl<'g, 'a> Build<'g, 'a> {
-    pub(super) fn new(gguf: &'g Gguf<'a>, config: &'g Config) -> Self {
+    pub(super) fn new(gguf: &'g Gguf<'a>, config: &'g Config, context: usize) -> Self {
         Self {
             config,
             keys: Keys::new(gguf, &config.architecture),
+            context,
             weights: Weights::new(gguf),
             graph: Graph {
                 ops: vec![],
@@ -77,26 +82,38 @@ impl<'g, 'a> Build<'g, 'a> {
         Ok(self.weight(tensor))
     }
 
-    /// A rotary table of the model's heads.
+    /// A rotary table, with a divisor for each pair if there are `factors`.
     pub(super) fn rope(
         &mut self,
-        base: f64,
-        linear: f64,
-        factors: Option<&[f64]>,
+        rope: &RopeConfig,
         pairing: Pairing,
+        factors: Option<&[f64]>,
     ) -> RopeId {
-        let frequencies = rope::frequencies(self.config.rotated, base, linear, factors);
-        self.add_rope(Rope {
-            frequencies,
-            magnitude: 1.0,
-            pairing,
-        })
+        self.graph.ropes.push(rope.table(pairing, factors));
+        RopeId(self.graph.ropes.len() as u32 - 1)
     }
 
-    /// Adds a rotary table.
-    pub(super) fn add_rope(&mut self, rope: Rope) -> RopeId {
-        self.graph.ropes.push(rope);
-        RopeId(self.graph.ropes.len() as u32 - 1)
+    /// Divisors of the frequencies, if the file has any: for every context (Llama 3), or one set for
+    /// contexts within the original and one for longer ones (Phi 3).
+    pub(super) fn rope_factors(&mut self) -> Result<Option<Vec<f64>>, ModelError> {
+        let rope = &self.config.rope;
+        let pairs = rope.rotated / 2;
+        let [any, short, long] = ["rope_freqs", "rope_factors_short", "rope_factors_long"]
+            .map(|name| format!("{name}.weight"));
+        let mut optional = |name: &String| -> Result<_, ModelError> {
+            let has = self.weights.has(name);
+            has.then(|| self.weights.numbers(name, pairs)).transpose()
+        };
+        if let Some(factors) = optional(&any)? {
+            return Ok(Some(factors));
+        }
+        match (optional(&short)?, optional(&long)?) {
+            (None, None) => Ok(None),
+            (None, Some(_)) => Err(ModelError::MissingTensor { tensor: short }),
+            (Some(_), None) => Err(ModelError::MissingTensor { tensor: long }),
+            (Some(short), Some(_)) if self.context <= rope.original => Ok(Some(short)),
+            (Some(_), long) => Ok(long),
+        }
     }
 
     /// The scaled embedding, and the weight for a tied head.
@@ -133,49 +150,64 @@ impl<'g, 'a> Build<'g, 'a> {
     }
 
     /// `name = {tensor}.weight · input`; `{name}.bias` adds `{tensor}.bias` if the file has it.
-    pub(super) fn product(
+    fn product(
         &mut self,
         input: TensorId,
         tensor: &str,
         rows: usize,
         name: String,
     ) -> Result<TensorId, ModelError> {
-        let matrix = self.weights.take(
-            &format!("{tensor}.weight"),
-            Shape::matrix(self.width(input), rows),
-        )?;
-        let weight = self.weight(matrix);
+        let weight = self.matrix(tensor, self.width(input), rows)?;
         let biased = format!("{name}.bias");
         let product = self.rows_of(input, weight, 0, rows, name);
+        self.biased(product, tensor, biased)
+    }
+
+    /// `name = input + {tensor}.bias`, or the input if the file has no such tensor.
+    fn biased(
+        &mut self,
+        input: TensorId,
+        tensor: &str,
+        name: String,
+    ) -> Result<TensorId, ModelError> {
         let bias = format!("{tensor}.bias");
         if !self.weights.has(&bias) {
-            return Ok(product);
+            return Ok(input);
         }
-        let bias = self.vector(&bias, rows)?;
-        let out = self.activation(biased, rows);
-        self.graph.ops.push(Op::Bias {
-            input: product,
-            bias,
-            out,
-        });
+        let width = self.width(input);
+        let bias = self.vector(&bias, width)?;
+        let out = self.activation(name, width);
+        self.graph.ops.push(Op::Bias { input, bias, out });
         Ok(out)
     }
 
-    /// The matrix `{tensor}.weight`, whose rows are used in parts.
-    pub(super) fn matrix(
-        &mut self,
-        tensor: &str,
-        width: usize,
-        rows: usize,
-    ) -> Result<WeightId, ModelError> {
+    /// The matrix `{tensor}.weight`.
+    fn matrix(&mut self, tensor: &str, width: usize, rows: usize) -> Result<WeightId, ModelError> {
         let matrix = self
             .weights
             .take(&format!("{tensor}.weight"), Shape::matrix(width, rows))?;
         Ok(self.weight(matrix))
     }
 
+    /// Products with consecutive rows of the one matrix `{tensor}.weight`: so many rows for each name.
+    fn split<const N: usize>(
+        &mut self,
+        input: TensorId,
+        tensor: &str,
+        parts: [(String, usize); N],
+    ) -> Result<[TensorId; N], ModelError> {
+        let total = parts.iter().map(|(_, rows)| rows).sum();
+        let weight = self.matrix(tensor, self.width(input), total)?;
+        let mut first = 0;
+        Ok(parts.map(|(name, rows)| {
+            let product = self.rows_of(input, weight, first, rows, name);
+            first += rows;
+            product
+        }))
+    }
+
     /// `name =` some rows of a matrix `· input`.
-    pub(super) fn rows_of(
+    fn rows_of(
         &mut self,
         input: TensorId,
         weight: WeightId,
@@ -266,22 +298,25 @@ impl<'g, 'a> Build<'g, 'a> {
         Ok(out)
     }
 
-    /// The three projections of layer `i`, each with a bias if the file has one.
+    /// The three projections of layer `i`: from three matrices, each with a bias if the file has one, or from the rows of one.
     pub(super) fn projections(
         &mut self,
         i: usize,
         input: TensorId,
     ) -> Result<[TensorId; 3], ModelError> {
         let c = self.config;
-        let mut project = |part: &str, rows: usize| {
-            let name = format!("blk.{i}.attn_{part}");
-            self.product(input, &name, rows, name.clone())
-        };
-        Ok([
-            project("q", c.heads * c.key_width)?,
-            project("k", c.kv_heads * c.key_width)?,
-            project("v", c.kv_heads * c.value_width)?,
-        ])
+        let parts = [
+            ("q", c.heads * c.key_width),
+            ("k", c.kv_heads * c.key_width),
+            ("v", c.kv_heads * c.value_width),
+        ]
+        .map(|(part, rows)| (format!("blk.{i}.attn_{part}"), rows));
+        let fused = format!("blk.{i}.attn_qkv");
+        if self.weights.has(&format!("{fused}.weight")) {
+            return self.split(input, &fused, parts);
+        }
+        let [q, k, v] = parts.map(|(name, rows)| self.product(input, &name, rows, name.clone()));
+        Ok([q?, k?, v?])
     }
 
     /// The projection of the heads of layer `i` back to the residual stream.
@@ -309,8 +344,21 @@ impl<'g, 'a> Build<'g, 'a> {
         self.gated(i, gate?, up?, activate)
     }
 
+    /// The same where gate and up are the halves of `ffn_up`.
+    pub(super) fn fused_feed_forward(
+        &mut self,
+        i: usize,
+        input: TensorId,
+        activate: Activate,
+    ) -> Result<TensorId, ModelError> {
+        let rows = self.config.feed_forward;
+        let parts = ["gate", "up"].map(|part| (format!("blk.{i}.ffn_{part}"), rows));
+        let [gate, up] = self.split(input, &format!("blk.{i}.ffn_up"), parts)?;
+        self.gated(i, gate, up, activate)
+    }
+
     /// Gate, product and the projection back.
-    pub(super) fn gated(
+    fn gated(
         &mut self,
         i: usize,
         gate: TensorId,
@@ -344,16 +392,22 @@ impl<'g, 'a> Build<'g, 'a> {
     ) -> Result<(), ModelError> {
         let normed = self.norm(input, "output_norm", 1, "output_norm".to_owned())?;
         let vocabulary = self.config.vocabulary;
-        let name = if soft_cap.is_some() {
-            "logits.raw"
+        let (tensor, raw) = ("output", "logits.raw".to_owned());
+        // What follows the product takes the name that comparisons are made by.
+        let last = soft_cap.is_none() && !self.weights.has("output.bias");
+        let name = if last { "logits".to_owned() } else { raw };
+        let weight = if self.weights.has("output.weight") {
+            self.matrix(tensor, self.config.width, vocabulary)?
+        } else {
+            embedding
+        };
+        let product = self.rows_of(normed, weight, 0, vocabulary, name);
+        let biased = if soft_cap.is_some() {
+            "logits.raw.bias"
         } else {
             "logits"
         };
-        let logits = if self.weights.has("output.weight") {
-            self.product(normed, "output", vocabulary, name.to_owned())?
-        } else {
-            self.rows_of(normed, embedding, 0, vocabulary, name.to_owned())
-        };
+        let logits = self.biased(product, tensor, biased.to_owned())?;
         self.graph.logits = match soft_cap {
             None => logits,
             Some(cap) => {

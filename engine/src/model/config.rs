@@ -1,7 +1,9 @@
 //! Hyper-parameters, each from a metadata key.
 
 use super::ModelError;
-use crate::gguf::{Gguf, Value};
+use super::keys::Keys;
+use super::rope::RopeConfig;
+use crate::gguf::Gguf;
 
 /// A model's hyper-parameters. `{a}` stands for the architecture's name.
 #[derive(Clone, Debug, PartialEq)]
@@ -28,173 +30,114 @@ pub struct Config {
     pub value_width: usize,
     /// `{a}.attention.layer_norm_rms_epsilon`: added to the mean square.
     pub epsilon: f32,
-    /// `{a}.rope.dimension_count`: elements of a head that are turned; absent: all of a key.
-    pub rotated: usize,
-    /// `{a}.rope.freq_base`; absent: 10,000.
-    pub rope_base: f64,
-    /// `{a}.rope.scaling.factor` where `{a}.rope.scaling.type` is `linear`; else 1. Positions are divided by it.
-    pub rope_linear: f64,
+    /// `{a}.rope.*`: how heads are turned, where every position is seen.
+    pub rope: RopeConfig,
     /// Rows of the embedding: tokens that have logits.
     pub vocabulary: usize,
+    /// Length of `tokenizer.ggml.tokens`: tokens that have a text; absent: `{a}.vocab_size`, or the rows of the embedding.
+    ///
+    /// Rows from here to [`Self::vocabulary`] are padding, and their logits mean nothing.
+    pub tokens: usize,
 }
-
-/// Metadata under an architecture's name.
-#[derive(Clone, Copy)]
-pub(super) struct Keys<'g, 'a> {
-    gguf: &'g Gguf<'a>,
-    architecture: &'g str,
-}
-
-impl<'g, 'a> Keys<'g, 'a> {
-    pub(super) fn new(gguf: &'g Gguf<'a>, architecture: &'g str) -> Self {
-        Self { gguf, architecture }
-    }
-
-    pub(super) fn name(&self, key: &str) -> String {
-        format!("{}.{key}", self.architecture)
-    }
-
-    /// A count; an array of one count per layer counts if all are the same.
-    pub(super) fn count(&self, key: &str) -> Result<Option<usize>, ModelError> {
-        let key = self.name(key);
-        if let Some(Value::Array(array)) = self.gguf.get(&key) {
-            let values = array.u32s().unwrap_or_default();
-            return match values.first() {
-                Some(first) if values.iter().all(|value| value == first) => {
-                    Ok(Some(*first as usize))
-                }
-                _ => Err(ModelError::impossible(
-                    &key,
-                    "an array of different values",
-                    "layers of different shape are not read",
-                )),
-            };
-        }
-        match self.gguf.u32(&key)? {
-            Some(0) => Err(ModelError::impossible(&key, 0, "it must be at least 1")),
-            count => Ok(count.map(|count| count as usize)),
-        }
-    }
-
-    pub(super) fn needed(&self, key: &str) -> Result<usize, ModelError> {
-        self.count(key)?
-            .ok_or_else(|| ModelError::missing(&self.name(key)))
-    }
-
-    /// A finite number.
-    pub(super) fn number(&self, key: &str) -> Result<Option<f32>, ModelError> {
-        let key = self.name(key);
-        match self.gguf.f32(&key)? {
-            Some(x) if !x.is_finite() => Err(ModelError::impossible(&key, x, "it must be finite")),
-            number => Ok(number),
-        }
-    }
-
-    pub(super) fn text(&self, key: &str) -> Result<Option<&'a str>, ModelError> {
-        Ok(self.gguf.str(&self.name(key))?)
-    }
-}
-
-/// More layers, heads or elements than any model has; keeps products within bounds.
-const MOST: usize = 1 << 24;
 
 impl Config {
-    pub(super) fn read(gguf: &Gguf<'_>, architecture: &str) -> Result<Self, ModelError> {
+    /// Reads the metadata, and the shape of the embedding.
+    ///
+    /// # Errors
+    ///
+    /// [`ModelError`] for a missing or impossible key.
+    pub fn read(gguf: &Gguf<'_>) -> Result<Self, ModelError> {
+        let architecture = gguf
+            .str("general.architecture")?
+            .ok_or_else(|| ModelError::missing("general.architecture"))?;
+        super::builder(architecture)?;
         let keys = Keys::new(gguf, architecture);
-        let bounded = |key: &str, value: usize| {
-            if value <= MOST {
-                Ok(value)
-            } else {
-                Err(ModelError::impossible(
-                    &keys.name(key),
-                    value,
-                    "no model is that large",
-                ))
-            }
-        };
-        let needed = |key: &str| keys.needed(key).and_then(|value| bounded(key, value));
-        let optional =
-            |key: &str, or: usize| keys.count(key)?.map_or(Ok(or), |value| bounded(key, value));
-        let (width, heads) = (needed("embedding_length")?, needed("attention.head_count")?);
-        let kv_heads = optional("attention.head_count_kv", heads)?;
+        refuse_other_graphs(&keys)?;
+        let (width, heads) = (
+            keys.needed("embedding_length")?,
+            keys.needed("attention.head_count")?,
+        );
+        let kv_heads = keys.count("attention.head_count_kv")?.unwrap_or(heads);
         if heads % kv_heads != 0 {
-            return Err(ModelError::impossible(
-                &keys.name("attention.head_count_kv"),
+            return Err(keys.impossible(
+                "attention.head_count_kv",
                 kv_heads,
                 "it must divide the number of query heads",
             ));
         }
-        let key_width = optional("attention.key_length", width / heads)?;
-        let rotated = optional("rope.dimension_count", key_width)?;
-        if rotated % 2 != 0 || rotated > key_width || key_width == 0 {
-            return Err(ModelError::impossible(
-                &keys.name("rope.dimension_count"),
-                rotated,
-                "it must be even and at most a key's length",
-            ));
-        }
-        let epsilon = keys.number("attention.layer_norm_rms_epsilon")?;
-        let embedding =
-            gguf.tensor("token_embd.weight")
-                .ok_or_else(|| ModelError::MissingTensor {
-                    tensor: "token_embd.weight".to_owned(),
-                })?;
-        let base = f64::from(keys.number("rope.freq_base")?.unwrap_or(10_000.0));
-        if base <= 0.0 {
-            return Err(ModelError::impossible(
-                &keys.name("rope.freq_base"),
-                base,
-                "it must be positive",
-            ));
-        }
+        let key_width = head_width(&keys, "attention.key_length", width, heads)?;
+        let context = keys.needed("context_length")?;
+        let epsilon = "attention.layer_norm_rms_epsilon";
+        let vocabulary = gguf
+            .tensor("token_embd.weight")
+            .ok_or_else(|| ModelError::MissingTensor {
+                tensor: "token_embd.weight".to_owned(),
+            })?
+            .shape
+            .rows();
         Ok(Self {
             architecture: architecture.to_owned(),
             name: gguf.str("general.name")?.unwrap_or(architecture).to_owned(),
-            layers: needed("block_count")?,
-            context: needed("context_length").map(|context| context.min(MOST))?,
+            layers: keys.needed("block_count")?,
+            context,
             width,
-            feed_forward: needed("feed_forward_length")?,
+            feed_forward: keys.needed("feed_forward_length")?,
             heads,
             kv_heads,
             key_width,
-            value_width: optional("attention.value_length", width / heads)?,
-            epsilon: epsilon.ok_or_else(|| {
-                ModelError::missing(&keys.name("attention.layer_norm_rms_epsilon"))
-            })?,
-            rotated,
-            rope_base: base,
-            rope_linear: linear(&keys)?,
-            vocabulary: embedding.shape.rows(),
+            value_width: head_width(&keys, "attention.value_length", width, heads)?,
+            epsilon: keys
+                .positive(epsilon)?
+                .ok_or_else(|| keys.missing(epsilon))?,
+            rope: RopeConfig::read(&keys, key_width, context)?,
+            vocabulary,
+            tokens: tokens(&keys, vocabulary)?,
         })
     }
 }
 
-/// The factor of linear scaling; other kinds are the architecture's own affair.
-fn linear(keys: &Keys<'_, '_>) -> Result<f64, ModelError> {
-    let kind = keys.text("rope.scaling.type")?;
-    let factor = match kind {
-        Some("linear") => keys.number("rope.scaling.factor")?,
-        Some("none" | "longrope") => None,
-        // Before the type was written, a factor alone meant linear scaling.
-        None => match keys.number("rope.scaling.factor")? {
-            Some(factor) => Some(factor),
-            None => keys.number("rope.scale_linear")?,
-        },
-        Some(other) => {
-            return Err(ModelError::impossible(
-                &keys.name("rope.scaling.type"),
-                other,
-                "only none, linear and longrope are known",
-            ));
-        }
-    };
-    match factor {
-        Some(factor) if factor > 0.0 => Ok(factor.into()),
-        Some(0.0) | None => Ok(1.0),
-        Some(factor) => Err(ModelError::impossible(
-            &keys.name("rope.scaling.factor"),
-            factor,
-            "it must not be negative",
+/// Keys that ask for a computation that no builder makes.
+fn refuse_other_graphs(keys: &Keys<'_, '_>) -> Result<(), ModelError> {
+    let experts = "expert_count";
+    if let Some(found) = keys.count_or_zero(experts)?.filter(|&found| found > 0) {
+        return Err(keys.impossible(experts, found, "mixtures of experts are not read"));
+    }
+    let causal = "attention.causal";
+    if keys.gguf.bool(&keys.name(causal))? == Some(false) {
+        return Err(keys.impossible(causal, false, "only causal attention is computed"));
+    }
+    Ok(())
+}
+
+/// Elements of a head; the heads' elements together must be countable on any machine.
+fn head_width(
+    keys: &Keys<'_, '_>,
+    key: &str,
+    width: usize,
+    heads: usize,
+) -> Result<usize, ModelError> {
+    let head = keys.count(key)?.unwrap_or(width / heads);
+    match head.checked_mul(heads) {
+        Some(1..=0x0fff_ffff) => Ok(head),
+        _ => Err(keys.impossible(
+            "attention.head_count",
+            heads,
+            "heads must have at least one element, and fewer than 2²⁸ together",
         )),
     }
+}
+
+fn tokens(keys: &Keys<'_, '_>, rows: usize) -> Result<usize, ModelError> {
+    let list = "tokenizer.ggml.tokens";
+    let (key, tokens) = match keys.gguf.array(list)? {
+        Some(tokens) => (list.to_owned(), tokens.len()),
+        None => {
+            let size = "vocab_size";
+            (keys.name(size), keys.count(size)?.unwrap_or(rows))
+        }
+    };
+    if tokens <= rows {
+        return Ok(tokens);
+    }
+    Err(ModelError::Vocabulary { key, tokens, rows })
 }

@@ -33,6 +33,16 @@ pub enum ModelError {
         /// What it should be.
         wanted: &'static str,
     },
+    /// More tokens than the embedding has rows.
+    #[error("key {key} says {tokens} tokens, but token_embd.weight has {rows} rows")]
+    Vocabulary {
+        /// The key.
+        key: String,
+        /// Tokens.
+        tokens: usize,
+        /// Rows.
+        rows: usize,
+    },
     /// A tensor that the architecture needs.
     #[error("tensor {tensor} is missing")]
     MissingTensor {

@@ -2,56 +2,76 @@
 
 use super::ModelError;
 use super::build::{Attention, Build};
+use super::keys::Keys;
+use super::rope::{RopeConfig, Scaling};
+use crate::gguf::Value;
 use crate::graph::{Activate, Pairing, TensorId};
 
 /// What the two generations do differently.
 struct Generation {
-    /// Of so many layers the last is global.
-    pattern: usize,
     /// Whether queries and keys are normalised per head.
     norms: bool,
     /// Layers of the model whose query scale is its own.
     special: usize,
+    /// Of so many layers the last is global, unless the file says otherwise.
+    period: usize,
+    /// Positions that a sliding layer sees, unless the file says otherwise.
+    window: Option<usize>,
+    /// How heads of sliding layers are turned.
+    local: RopeConfig,
+    /// Bounds the scores.
+    score_cap: Option<f32>,
+    /// Bounds the logits.
+    logit_cap: Option<f32>,
 }
 
+/// Old files lack the window and the caps; llama.cpp's defaults for them are the published models' values.
 pub(super) fn build_2(b: &mut Build<'_, '_>) -> Result<(), ModelError> {
-    build(
-        b,
-        &Generation {
-            pattern: 2,
-            norms: false,
-            special: 46,
+    let (keys, rope) = (b.keys, &b.config.rope);
+    let generation = Generation {
+        norms: false,
+        special: 46,
+        period: 2,
+        window: Some(4096),
+        local: RopeConfig {
+            base: keys.positive("rope.freq_base_swa")?.unwrap_or(rope.base),
+            ..rope.clone()
         },
-    )
+        score_cap: keys.positive("attn_logit_softcapping")?.or(Some(50.0)),
+        logit_cap: keys.positive("final_logit_softcapping")?.or(Some(30.0)),
+    };
+    build(b, &generation)
 }
 
+/// Scaling is for the global layers alone.
 pub(super) fn build_3(b: &mut Build<'_, '_>) -> Result<(), ModelError> {
-    let pattern = b
-        .keys
-        .count("attention.sliding_window_pattern")?
-        .unwrap_or(6);
-    build(
-        b,
-        &Generation {
-            pattern,
-            norms: true,
-            special: 62,
+    let (keys, rope) = (b.keys, &b.config.rope);
+    let generation = Generation {
+        norms: true,
+        special: 62,
+        period: 6,
+        window: None,
+        local: RopeConfig {
+            base: keys.positive("rope.freq_base_swa")?.unwrap_or(10_000.0),
+            scaling: Scaling::None,
+            ..rope.clone()
         },
-    )
+        score_cap: keys.positive_or_zero("attn_logit_softcapping")?,
+        logit_cap: keys.positive_or_zero("final_logit_softcapping")?,
+    };
+    build(b, &generation)
 }
 
 fn build(b: &mut Build<'_, '_>, generation: &Generation) -> Result<(), ModelError> {
     let c = b.config;
-    let window = b.keys.needed("attention.sliding_window")?;
-    let local_base = if generation.norms {
-        f64::from(b.keys.number("rope.freq_base_swa")?.unwrap_or(10_000.0))
-    } else {
-        c.rope_base
-    };
-    let global = b.rope(c.rope_base, c.rope_linear, None, Pairing::Halves);
-    // Linear scaling is for the global layers of the third generation alone.
-    let linear = if generation.norms { 1.0 } else { c.rope_linear };
-    let local = b.rope(local_base, linear, None, Pairing::Halves);
+    let window = b
+        .keys
+        .count_or_zero("attention.sliding_window")?
+        .or(generation.window)
+        .filter(|&window| window > 0);
+    let slides = Slides::read(&b.keys, c.layers, generation.period)?;
+    let global = b.rope(&c.rope, Pairing::Halves, None);
+    let local = b.rope(&generation.local, Pairing::Halves, None);
     // The 27B models scale by the width per head, which is not a key's.
     let scaled_by = if c.layers == generation.special {
         c.width / c.heads
@@ -60,34 +80,66 @@ fn build(b: &mut Build<'_, '_>, generation: &Generation) -> Result<(), ModelErro
     };
     let query_scale = b
         .keys
-        .number("attention.scale")?
+        .positive("attention.scale")?
         .unwrap_or(1.0 / (scaled_by as f32).sqrt());
-    let soft_cap = b
-        .keys
-        .number("attn_logit_softcapping")?
-        .filter(|&cap| cap > 0.0);
     let (mut x, embedding) = b.embed((c.width as f32).sqrt())?;
     for i in 0..c.layers {
-        let sliding = i % generation.pattern < generation.pattern - 1;
-        let (rope, window) = if sliding {
-            (local, Some(window))
-        } else {
-            (global, None)
-        };
+        let window = window.filter(|_| slides.layer(i));
         let attention = Attention {
-            rope,
+            rope: if window.is_some() { local } else { global },
             window,
             query_scale,
             score_scale: 1.0,
-            soft_cap,
+            soft_cap: generation.score_cap,
         };
         x = layer(b, i, x, generation.norms, &attention)?;
     }
-    let soft_cap = b
-        .keys
-        .number("final_logit_softcapping")?
-        .filter(|&cap| cap > 0.0);
-    b.head(x, embedding, soft_cap)
+    b.head(x, embedding, generation.logit_cap)
+}
+
+/// Which layers see a window alone.
+enum Slides {
+    /// Of so many layers all but the last.
+    AllButEvery(usize),
+    /// Every layer for itself.
+    Listed(Vec<bool>),
+}
+
+impl Slides {
+    /// `{a}.attention.sliding_window_pattern`: a number, 0 for all layers, or a truth value for each layer.
+    fn read(keys: &Keys<'_, '_>, layers: usize, period: usize) -> Result<Self, ModelError> {
+        let key = "attention.sliding_window_pattern";
+        let Some(Value::Array(array)) = keys.gguf.get(&keys.name(key)) else {
+            let period = keys.count_or_zero(key)?.unwrap_or(period);
+            return Ok(Self::AllButEvery(if period == 0 {
+                usize::MAX
+            } else {
+                period
+            }));
+        };
+        let slides: Option<Vec<bool>> = array
+            .values()
+            .map(|value| match value {
+                Value::Bool(slides) => Some(slides),
+                _ => None,
+            })
+            .collect();
+        match slides {
+            Some(slides) if slides.len() == layers => Ok(Self::Listed(slides)),
+            _ => Err(keys.impossible(
+                key,
+                format!("an array of {}", array.len()),
+                "it must be a number or a truth value for each layer",
+            )),
+        }
+    }
+
+    fn layer(&self, i: usize) -> bool {
+        match self {
+            Self::AllButEvery(period) => i % period < period - 1,
+            Self::Listed(slides) => slides[i],
+        }
+    }
 }
 
 fn layer(

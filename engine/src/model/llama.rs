@@ -6,24 +6,14 @@ use crate::graph::{Activate, Pairing, TensorId};
 
 pub(super) fn build(b: &mut Build<'_, '_>) -> Result<(), ModelError> {
     let c = b.config;
-    // Llama 3 divides its frequencies one by one.
-    let factors = if b.weights.has("rope_freqs.weight") {
-        Some(b.weights.numbers("rope_freqs.weight", c.rotated / 2)?)
-    } else {
-        None
-    };
-    let rope = b.rope(
-        c.rope_base,
-        c.rope_linear,
-        factors.as_deref(),
-        Pairing::Interleaved,
-    );
+    let factors = b.rope_factors()?;
+    let rope = b.rope(&c.rope, Pairing::Interleaved, factors.as_deref());
     let scale = 1.0 / (c.key_width as f32).sqrt();
     let attention = Attention {
         rope,
         window: None,
         query_scale: 1.0,
-        score_scale: b.keys.number("attention.scale")?.unwrap_or(scale),
+        score_scale: b.keys.positive("attention.scale")?.unwrap_or(scale),
         soft_cap: None,
     };
     let (mut x, embedding) = b.embed(1.0)?;
