@@ -1,5 +1,5 @@
 //! Does a model compute what its file says? The comparisons are in `tests/`; `oracle/README.md` says
-//! what they compare with. [`tiny`] makes models to compare.
+//! what they compare with.
 
 #![forbid(unsafe_code)]
 

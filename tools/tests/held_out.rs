@@ -12,6 +12,7 @@ use std::collections::BTreeMap;
 #[derive(Deserialize)]
 struct Question {
     category: String,
+    kind: String,
     #[serde(default)]
     messages: Vec<Message>,
     #[serde(default)]
@@ -56,12 +57,16 @@ fn rates(file: &[u8]) -> BTreeMap<String, [usize; 2]> {
             .collect();
         answer.push_str(&reply.finish());
         let rate = rates.entry(question.category).or_default();
-        rate[0] += usize::from(
-            question
-                .accept
-                .iter()
-                .any(|accept| answer.contains(accept.as_str())),
-        );
+        // A completion must begin with what is wanted, an answer hold it.
+        let raw = question.kind == "raw";
+        let is_right = |accept: &String| {
+            if raw {
+                answer.trim_start().starts_with(accept.as_str())
+            } else {
+                answer.contains(accept.as_str())
+            }
+        };
+        rate[0] += usize::from(question.accept.iter().any(is_right));
         rate[1] += 1;
     }
     rates

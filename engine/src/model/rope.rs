@@ -16,7 +16,7 @@ use std::f64::consts::PI;
 /// How the heads of one kind of layer are turned. `{a}` stands for the architecture's name.
 #[derive(Clone, Debug, PartialEq)]
 pub struct RopeConfig {
-    /// `{a}.rope.freq_base`; absent: 10,000. See the [module](self).
+    /// `{a}.rope.freq_base`; absent: 10,000. Pair `i` turns by `base^(−2 i / rotated)` radians per position, before factors and scaling.
     pub base: f32,
     /// `{a}.rope.dimension_count`: elements of a head that are turned; absent: all of a key.
     pub rotated: usize,
