@@ -226,7 +226,13 @@ impl Reply<'_, '_> {
             self.logits.extend_from_slice(logits);
             self.session.history.push(token);
         }
-        let token = self.session.sampler.sample(&self.logits)?;
+        // Rows of the head beyond the vocabulary are padding.
+        let known = self
+            .session
+            .tokenizer
+            .vocabulary_len()
+            .min(self.logits.len());
+        let token = self.session.sampler.sample(&self.logits[..known])?;
         self.session.sampler.accept(token);
         if self.session.tokenizer.is_end(token) && !self.limits.ignore_end {
             self.stop = Some(Stop::End);

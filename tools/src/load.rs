@@ -5,7 +5,7 @@ use anyhow::{Context, Result, bail};
 use clap::Args;
 use fidelis_engine::backend::{CacheFormat, CpuBackend, CpuSettings, Tier};
 use fidelis_engine::gguf::{File, Gguf};
-use fidelis_engine::model::Model;
+use fidelis_engine::model::{Config, Model};
 use fidelis_engine::text::{ChatTemplate, Tokenizer};
 use fidelis_simd::Level;
 use std::path::{Path, PathBuf};
@@ -105,7 +105,8 @@ pub(crate) struct Loaded<'a> {
 impl<'a> Loaded<'a> {
     /// Reads what the options ask for.
     pub(crate) fn read(gguf: &Gguf<'a>, options: &ModelOptions) -> Result<Self> {
-        let model = Model::read(gguf)?;
+        let context = options.context(&Config::read(gguf)?);
+        let model = Model::read_for_context(gguf, context)?;
         let tokenizer = Tokenizer::read(gguf)?;
         let text = |id: Option<u32>| {
             id.and_then(|id| tokenizer.token_text(id))
@@ -131,14 +132,19 @@ impl<'a> Loaded<'a> {
 }
 
 impl ModelOptions {
+    /// Positions to remember: what was asked for, or what the model was trained for, up to 4096.
+    fn context(&self, config: &Config) -> usize {
+        match self.ctx_size {
+            None => config.context.min(4096),
+            Some(0) => config.context,
+            Some(context) => context,
+        }
+    }
+
     /// The settings of the back end.
     pub(crate) fn settings(&self, model: &Model<'_>) -> Result<CpuSettings> {
         self.check_device()?;
-        let context = match self.ctx_size {
-            None => model.config.context.min(4096),
-            Some(0) => model.config.context,
-            Some(context) => context,
-        };
+        let context = self.context(&model.config);
         let defaults = CpuSettings::new(context)?;
         let threads = match self.threads {
             None => defaults.threads,
