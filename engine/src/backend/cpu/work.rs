@@ -8,8 +8,8 @@ use super::team::{Counter, Member};
 use super::tokens;
 use crate::backend::Tier;
 use crate::graph::{Attend, Graph, Op};
-use fidelis_simd::Level;
 use fidelis_simd::attend::{Attend as AttendKernel, AttendScratch, Column, KEY_BLOCK};
+use fidelis_simd::{Level, Real};
 use std::ops::Range;
 use std::sync::{Mutex, PoisonError};
 
@@ -18,19 +18,19 @@ const QUERIES: usize = 32;
 
 /// What a worker keeps between stages.
 #[derive(Default)]
-pub(super) struct Scratch {
-    pub(super) products: ProductScratch,
-    attend: AttendScratch,
-    queries: Vec<f32>,
+pub(super) struct Scratch<R> {
+    pub(super) products: ProductScratch<R>,
+    attend: AttendScratch<R>,
+    queries: Vec<R>,
 }
 
 /// A batch of tokens at work.
-pub(super) struct Work<'w, 'a> {
+pub(super) struct Work<'w, 'a, R> {
     pub(super) graph: &'w Graph<'a>,
     pub(super) plan: &'w Plan,
-    pub(super) arena: &'w Arena,
+    pub(super) arena: &'w Arena<R>,
     pub(super) memory: &'w [LayerMemory],
-    pub(super) vectors: &'w [Vec<f32>],
+    pub(super) vectors: &'w [Vec<R>],
     pub(super) level: Level,
     pub(super) tier: Tier,
     pub(super) tokens: &'w [u32],
@@ -41,10 +41,10 @@ pub(super) struct Work<'w, 'a> {
     /// One per stage.
     pub(super) counters: &'w [Counter],
     /// One per worker.
-    pub(super) scratch: &'w [Mutex<Scratch>],
+    pub(super) scratch: &'w [Mutex<Scratch<R>>],
 }
 
-impl Work<'_, '_> {
+impl<R: Real> Work<'_, '_, R> {
     /// All stages; calls `after` behind the barrier that ends each.
     pub(super) fn run(&self, member: &Member<'_>, mut after: impl FnMut(usize, Range<usize>)) {
         let mut scratch = self.scratch[member.index]
@@ -102,7 +102,7 @@ impl Work<'_, '_> {
     }
 
     /// Divides heads and tokens; with one token and few heads, the queries of a head too.
-    fn attention(&self, stage: usize, attend: &Attend, scratch: &mut Scratch) {
+    fn attention(&self, stage: usize, attend: &Attend, scratch: &mut Scratch<R>) {
         let heads = self.graph.caches[attend.cache].heads;
         let group = attend.heads / heads;
         let per_tile = (QUERIES / group).max(1);
@@ -134,11 +134,12 @@ impl Work<'_, '_> {
         head: usize,
         rows: Range<usize>,
         heads: Range<usize>,
-        scratch: &mut Scratch,
+        scratch: &mut Scratch<R>,
     ) {
         let memory = &self.memory[attend.cache];
         let shape = &self.graph.caches[attend.cache];
         let (key, value) = (shape.key_width, shape.value_width);
+        let query_scale = R::of(attend.query_scale);
         scratch.queries.clear();
         for row in rows.clone() {
             // SAFETY: queries were written before the last barrier, and this stage writes only its output.
@@ -146,11 +147,11 @@ impl Work<'_, '_> {
             scratch.queries.extend(
                 query[heads.start * key..heads.end * key]
                     .iter()
-                    .map(|x| x * attend.query_scale),
+                    .map(|&x| x * query_scale),
             );
         }
         let places = rows.flat_map(|row| heads.clone().map(move |head| (row, head)));
-        let mut columns: Vec<Column<'_>> = places
+        let mut columns: Vec<Column<'_, R>> = places
             .zip(scratch.queries.chunks_exact(key))
             .map(|((row, head), query)| Column {
                 query,
@@ -162,8 +163,8 @@ impl Work<'_, '_> {
         self.level.run(AttendKernel {
             // SAFETY: the cache was written before the last barrier, and this stage does not write it.
             cache: unsafe { memory.head(head) },
-            scale: attend.score_scale,
-            soft_cap: attend.soft_cap,
+            scale: R::of(attend.score_scale),
+            soft_cap: attend.soft_cap.map(R::exactly),
             columns: &mut columns,
             scratch: &mut scratch.attend,
         });
