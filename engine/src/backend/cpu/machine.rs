@@ -4,7 +4,7 @@ use super::super::{BackendError, CpuSettings, Logits, Observer, Step, Tier};
 use super::arena::Arena;
 use super::memory::LayerMemory;
 use super::plan::Plan;
-use super::team::{Counter, Team};
+use super::team::{Counters, Team};
 use super::work::{Scratch, Work};
 use crate::graph::{Graph, Op, WeightId};
 use crate::tensor::Tensor;
@@ -27,7 +27,7 @@ pub(super) struct Machine<'a, R> {
     memory: Vec<LayerMemory>,
     /// The weights that are vectors, decoded; empty for the others.
     vectors: Vec<Vec<R>>,
-    counters: Vec<Counter>,
+    counters: Vec<Counters>,
     scratch: Vec<Mutex<Scratch<R>>>,
     vocabulary: usize,
     pub(super) position: usize,
@@ -79,7 +79,11 @@ impl<'a, R: Real> Machine<'a, R> {
             arena: Arena::new(graph, &plan, settings.batch)?,
             memory: memory.collect::<Result<_, _>>()?,
             vectors: vectors(graph, &settings)?,
-            counters: plan.stages.iter().map(|_| Counter::default()).collect(),
+            counters: plan
+                .stages
+                .iter()
+                .map(|_| Counters::new(settings.threads))
+                .collect(),
             scratch: (0..settings.threads).map(|_| Mutex::default()).collect(),
             team: Team::new(settings.threads)?,
             vocabulary: vocabulary(graph),
@@ -205,7 +209,7 @@ impl<'a, R: Real> Machine<'a, R> {
         run: impl FnOnce(&Team, &Work<'_, '_, R>) -> bool,
     ) -> Result<bool, BackendError> {
         self.arena.reserve(self.graph.logits, wanted.end)?;
-        self.counters.iter_mut().for_each(Counter::reset);
+        self.counters.iter_mut().for_each(Counters::reset);
         let work = Work {
             graph: &self.graph,
             plan: &self.plan,

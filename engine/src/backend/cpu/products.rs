@@ -1,6 +1,6 @@
 //! Matrix products of a stage: rows of the weights are divided, tokens are not.
 
-use super::team::Counter;
+use super::team::{Counters, Member};
 use super::work::Work;
 use crate::graph::{Op, TensorId};
 use crate::tensor::Tensor;
@@ -79,13 +79,19 @@ impl<'p, 'w, 'a, R: Real> Products<'p, 'w, 'a, R> {
     }
 
     /// Takes parts until there are no more.
-    pub(super) fn run(&self, counter: &Counter, scratch: &mut ProductScratch<R>) {
+    pub(super) fn run(
+        &self,
+        member: &Member<'_>,
+        counters: &Counters,
+        scratch: &mut ProductScratch<R>,
+    ) {
         let counts: Vec<usize> = self
             .products
             .iter()
             .map(|product| product.rows.div_ceil(product.part))
             .collect();
-        while let Some(mut part) = counter.next(counts.iter().sum()) {
+        let count = counts.iter().sum();
+        while let Some(mut part) = counters.next(member.index, count) {
             for (product, &count) in self.products.iter().zip(&counts) {
                 if part < count {
                     let start = part * product.part;
@@ -150,8 +156,9 @@ impl<'p, 'w, 'a, R: Real> Products<'p, 'w, 'a, R> {
                 .quantised(product.input, self.tokens.start, self.tokens.len())
         };
         if self.tokens.len() == 1 {
-            let out = out(0, 0, rows.len());
-            with_layout!(weight.format, L => work.level.run(Decode::<L> { rows: bytes, input: inputs, out, format: PhantomData }), float => ());
+            let (last, out) = (product.first + rows.end, out(0, 0, rows.len()));
+            let ahead = &weight.bytes[last * weight.row_bytes()..];
+            with_layout!(weight.format, L => work.level.run(Decode::<L> { rows: bytes, ahead, input: inputs, out, format: PhantomData }), float => ());
         } else {
             let emit = |token: usize, first: usize, values: &[f32]| {
                 out(token, first, values.len()).copy_from_slice(values);

@@ -4,7 +4,7 @@ use super::arena::Arena;
 use super::memory::LayerMemory;
 use super::plan::{Plan, Stage, TokenWork};
 use super::products::{ProductScratch, Products};
-use super::team::{Counter, Member};
+use super::team::{Counters, Member};
 use super::tokens;
 use crate::backend::Tier;
 use crate::graph::{Attend, Graph, Op};
@@ -39,7 +39,7 @@ pub(super) struct Work<'w, 'a, R> {
     /// The tokens whose logits are wanted.
     pub(super) wanted: Range<usize>,
     /// One per stage.
-    pub(super) counters: &'w [Counter],
+    pub(super) counters: &'w [Counters],
     /// One per worker.
     pub(super) scratch: &'w [Mutex<Scratch<R>>],
 }
@@ -63,12 +63,15 @@ impl<R: Real> Work<'_, '_, R> {
             match stage {
                 Stage::Tokens(works) => self.tokens(member, index, works, rows.clone()),
                 Stage::Products(products) => {
-                    Products::new(self, products, rows.clone())
-                        .run(&self.counters[index], &mut scratch.products);
+                    Products::new(self, products, rows.clone()).run(
+                        member,
+                        &self.counters[index],
+                        &mut scratch.products,
+                    );
                 }
                 Stage::Attention(op) => {
                     if let Op::Attend(attend) = &self.graph.ops[*op] {
-                        self.attention(index, attend, &mut scratch);
+                        self.attention(member, index, attend, &mut scratch);
                     }
                 }
             }
@@ -92,7 +95,7 @@ impl<R: Real> Work<'_, '_, R> {
 
     fn tokens(&self, member: &Member<'_>, stage: usize, works: &[TokenWork], rows: Range<usize>) {
         let blocks: Vec<Range<usize>> = self.blocks(rows).collect();
-        while let Some(block) = self.counters[stage].next(blocks.len()) {
+        while let Some(block) = self.counters[stage].next(member.index, blocks.len()) {
             for row in blocks[block].clone() {
                 for &work in works {
                     tokens::run(self, member, work, row);
@@ -102,7 +105,13 @@ impl<R: Real> Work<'_, '_, R> {
     }
 
     /// Divides heads and tokens; with one token and few heads, the queries of a head too.
-    fn attention(&self, stage: usize, attend: &Attend, scratch: &mut Scratch<R>) {
+    fn attention(
+        &self,
+        member: &Member<'_>,
+        stage: usize,
+        attend: &Attend,
+        scratch: &mut Scratch<R>,
+    ) {
         let heads = self.graph.caches[attend.cache].heads;
         let group = attend.heads / heads;
         let per_tile = (QUERIES / group).max(1);
@@ -112,7 +121,7 @@ impl<R: Real> Work<'_, '_, R> {
         } else {
             1
         };
-        while let Some(part) = self.counters[stage].next(heads * tiles * splits) {
+        while let Some(part) = self.counters[stage].next(member.index, heads * tiles * splits) {
             let (head, rest) = (part % heads, part / heads);
             let (tile, split) = (rest % tiles, rest / tiles);
             let rows = tile * per_tile..((tile + 1) * per_tile).min(self.tokens.len());
