@@ -47,7 +47,7 @@ fn bound(weights: &[f64], input: &[f64]) -> f64 {
     }
     // A minimum is subtracted from a product that may be larger than the weight: at most 32 times here.
     let roundings = 3.0 + 2.0 * (weights.len() / 32) as f64;
-    quantisation + 32.0 * roundings * 2.0_f64.powi(-24) * size
+    quantisation + 32.0 * roundings * 5.960_464_477_539_063e-8 * size
 }
 
 /// The largest ratio of error to bound over every product of a model.
