@@ -223,3 +223,55 @@ fn qwen_2_agrees_at_every_checkpoint() {
 fn qwen_3_agrees_at_every_checkpoint() {
     check("qwen3-f32", "ref", None);
 }
+
+/// By torch in `float64` (`tools/reference`): what a file describes, all roundings below 1e-14.
+fn check_audit(name: &str) {
+    let file = File::open(&oracle(&format!("{name}.gguf"))).expect("the oracle is committed");
+    let model = Model::read(&file.gguf().expect("a GGUF file")).expect("a model");
+    let reference = reference(&format!("{name}.f64"));
+    let tokens: Vec<u32> = reference["tokens"].1.iter().map(|&id| id as u32).collect();
+    let found = run(&model, &tokens, Tier::Audit).0;
+    let mut worst: (f64, &str) = (0.0, "");
+    for (checkpoint, truth) in &reference {
+        // Gemma 2 caps its scores; the recording has them before that.
+        let capped =
+            model.config.architecture == "gemma2" && checkpoint.ends_with("attn_scores");
+        if checkpoint == "tokens" || capped {
+            continue;
+        }
+        let of = |values| comparable(&model, checkpoint, tokens.len(), values);
+        let values = found
+            .get(checkpoint)
+            .unwrap_or_else(|| panic!("{name}: {checkpoint} was not shown"));
+        let error = relative(&of(values), &of(truth));
+        assert!(
+            error <= 1e-13,
+            "{name}: {checkpoint} is off by {error:e} in audit"
+        );
+        if error > worst.0 {
+            worst = (error, checkpoint);
+        }
+    }
+    let compared = reference.len() - 1;
+    assert!(compared >= 20, "{name}: only {compared} checkpoints");
+    println!(
+        "{name} in audit against torch: {compared} checkpoints, largest relative error {:.1e} at {}",
+        worst.0, worst.1
+    );
+}
+
+#[test]
+fn audit_agrees_with_torch_in_double_precision_at_every_checkpoint() {
+    for name in [
+        "llama-f32",
+        "llama-q4_k_m",
+        "llama3-f32",
+        "gemma2-f32",
+        "gemma3-f32",
+        "gemma3-q4_k_m",
+        "qwen2-f32",
+        "qwen3-f32",
+    ] {
+        check_audit(name);
+    }
+}
