@@ -3,4 +3,5 @@
 
 #![forbid(unsafe_code)]
 
+pub mod bound;
 pub mod tiny;

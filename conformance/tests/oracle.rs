@@ -234,8 +234,7 @@ fn check_audit(name: &str) {
     let mut worst: (f64, &str) = (0.0, "");
     for (checkpoint, truth) in &reference {
         // Gemma 2 caps its scores; the recording has them before that.
-        let capped =
-            model.config.architecture == "gemma2" && checkpoint.ends_with("attn_scores");
+        let capped = model.config.architecture == "gemma2" && checkpoint.ends_with("attn_scores");
         if checkpoint == "tokens" || capped {
             continue;
         }
