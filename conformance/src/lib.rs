@@ -3,5 +3,7 @@
 
 #![forbid(unsafe_code)]
 
+pub mod accuracy;
 pub mod bound;
+pub mod metric;
 pub mod tiny;
