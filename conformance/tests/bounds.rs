@@ -11,14 +11,14 @@ use std::collections::HashMap;
 use std::path::Path;
 
 #[derive(Default)]
-struct Recorder(HashMap<String, Vec<f32>>);
+struct Recorder(HashMap<String, Vec<f64>>);
 
 impl Observer for Recorder {
     fn wants(&self, _: &str) -> bool {
         true
     }
 
-    fn saw(&mut self, name: &str, _: &[usize], values: &[f32]) {
+    fn saw(&mut self, name: &str, _: &[usize], values: &[f64]) {
         self.0.insert(name.to_owned(), values.to_vec());
     }
 }
@@ -32,24 +32,18 @@ fn decoded(tensor: &Tensor<'_>, row: usize) -> Vec<f64> {
             row: tensor.row(row),
             out: &mut values,
         });
-    values.into_iter().map(f64::from).collect()
+    values
 }
 
 /// Rounding an activation to a byte moves it by at most half a step, `amax / 254`; a step itself is rounded, and
 /// the 3 roundings a group adds to the running sum of so many groups are each 2⁻²⁴ of what is summed.
-fn bound(weights: &[f64], input: &[f32]) -> f64 {
+fn bound(weights: &[f64], input: &[f64]) -> f64 {
     let mut quantisation = 0.0;
     let mut size = 0.0;
     for (w, x) in weights.chunks(32).zip(input.chunks(32)) {
-        let peak = x
-            .iter()
-            .fold(0.0_f64, |peak, x| peak.max(f64::from(x.abs())));
+        let peak = x.iter().fold(0.0_f64, |peak, x| peak.max(x.abs()));
         quantisation += peak / 254.0 * (1.0 + 1e-5) * w.iter().map(|w| w.abs()).sum::<f64>();
-        size += w
-            .iter()
-            .zip(x)
-            .map(|(w, x)| (w * f64::from(*x)).abs())
-            .sum::<f64>();
+        size += w.iter().zip(x).map(|(w, x)| (w * x).abs()).sum::<f64>();
     }
     // A minimum is subtracted from a product that may be larger than the weight: at most 32 times here.
     let roundings = 3.0 + 2.0 * (weights.len() / 32) as f64;
@@ -107,12 +101,8 @@ fn worst(name: &str) -> (f64, usize) {
         for row in (0..out.width).step_by(7) {
             let weights = decoded(tensor, first + row);
             for (input, output) in inputs.chunks(input.width).zip(outputs.chunks(out.width)) {
-                let truth: f64 = weights
-                    .iter()
-                    .zip(input)
-                    .map(|(w, x)| w * f64::from(*x))
-                    .sum();
-                let ratio = (f64::from(output[row]) - truth).abs() / bound(&weights, input);
+                let truth: f64 = weights.iter().zip(input).map(|(w, x)| w * x).sum();
+                let ratio = (output[row] - truth).abs() / bound(&weights, input);
                 assert!(
                     ratio <= 1.0,
                     "{name}: {} row {row}: {} for {truth}, {ratio} of the bound",

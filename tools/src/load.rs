@@ -37,7 +37,7 @@ pub(crate) struct ModelOptions {
     /// How values are remembered; must equal --cache-type-k.
     #[arg(long)]
     cache_type_v: Option<String>,
-    /// fast: bytes times integers; f32: everything in 32-bit floats.
+    /// fast: bytes times integers; f32: everything in 32-bit floats; audit: in 64-bit floats.
     #[arg(long, default_value = "fast")]
     numerics: String,
     /// SIMD level: scalar, portable, avx2, avx512vnni; the best if absent.
@@ -154,7 +154,8 @@ impl ModelOptions {
         let tier = match self.numerics.as_str() {
             "fast" => Tier::Fast,
             "f32" => Tier::F32,
-            other => bail!("--numerics {other}: only fast and f32 are known"),
+            "audit" => Tier::Audit,
+            other => bail!("--numerics {other}: only fast, f32 and audit are known"),
         };
         let level = self
             .level
