@@ -2,11 +2,11 @@
 
 use super::{Neon, Products};
 use crate::isa::Isa;
-use crate::level::scalar::fold;
 use std::arch::aarch64::*;
 
 type Words = [uint32x4_t; 4];
 type Reals = [float32x4_t; 4];
+type Doubles = [float64x2_t; 8];
 
 /// Runs intrinsics of the baseline.
 macro_rules! neon {
@@ -77,6 +77,7 @@ fn load_shorts(bytes: &[u8; 32]) -> [uint16x8_t; 2] {
 impl<P: Products> Isa for Neon<P> {
     type Words = Words;
     type Reals = Reals;
+    type Doubles = Doubles;
 
     const WIDE: bool = false;
     const SIGNED_BIAS: i32 = 0;
@@ -245,9 +246,43 @@ impl<P: Products> Isa for Neon<P> {
         each!(|words| vreinterpretq_f32_u32(words))
     }
     #[inline(always)]
-    fn sum(self, reals: Reals) -> f32 {
-        let mut lanes = [0.0; 16];
-        self.store(reals, &mut lanes);
-        fold(lanes)
+    fn load_doubles(self, doubles: &[f64; 16]) -> Doubles {
+        let mut all = self.splat_double(0.0);
+        for (pair, doubles) in all.iter_mut().zip(doubles.as_chunks::<2>().0) {
+            *pair = neon! { vld1q_f64(doubles.as_ptr()) };
+        }
+        all
+    }
+    #[inline(always)]
+    fn store_doubles(self, doubles: Doubles, to: &mut [f64; 16]) {
+        for (to, pair) in to.as_chunks_mut::<2>().0.iter_mut().zip(doubles) {
+            neon! { vst1q_f64(to.as_mut_ptr(), pair) }
+        }
+    }
+    #[inline(always)]
+    fn splat_double(self, x: f64) -> Doubles {
+        neon! { [vdupq_n_f64(x); 8] }
+    }
+    #[inline(always)]
+    fn add_doubles(self, mut a: Doubles, b: Doubles) -> Doubles {
+        for i in 0..8 {
+            a[i] = neon! { vaddq_f64(a[i], b[i]) };
+        }
+        a
+    }
+    #[inline(always)]
+    fn mul_doubles(self, mut a: Doubles, b: Doubles) -> Doubles {
+        for i in 0..8 {
+            a[i] = neon! { vmulq_f64(a[i], b[i]) };
+        }
+        a
+    }
+    #[inline(always)]
+    fn widen(self, reals: Reals) -> Doubles {
+        let low = each!(|reals| vcvt_f64_f32(vget_low_f32(reals)));
+        let high = each!(|reals| vcvt_high_f64_f32(reals));
+        [
+            low[0], high[0], low[1], high[1], low[2], high[2], low[3], high[3],
+        ]
     }
 }
