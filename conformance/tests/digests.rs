@@ -66,7 +66,7 @@ fn digest(model: &Model<'_>, tier: Tier, level: Level, vocabulary: usize) -> Str
     let settings = CpuSettings {
         tier,
         level,
-        threads: 2,
+        threads: if cfg!(target_family = "wasm") { 1 } else { 2 },
         batch: 64,
         cache: CacheFormat::F16,
         ..CpuSettings::new(256).expect("a level")
