@@ -3,4 +3,5 @@
 
 #![forbid(unsafe_code)]
 
+pub mod receipt;
 pub mod tiny;

@@ -23,6 +23,9 @@ use mirostat::MirostatState;
 use random::Pcg32;
 use std::collections::{HashMap, VecDeque};
 
+/// The name of these rules in a receipt; changed whenever a seed may mean another text.
+pub const SPECIFICATION: &str = "fidelis-sampling-1";
+
 /// Why no token can be chosen.
 #[derive(Clone, Debug, PartialEq, thiserror::Error)]
 pub enum SampleError {
