@@ -42,7 +42,7 @@ pub use replay::{Difference, Recorder, Step, record, replay};
 pub use sampler::{Bias, SamplerRecord};
 pub use signature::{Signature, private_key, public_key};
 
-use ed25519_dalek::SigningKey;
+pub use ed25519_dalek::{SigningKey, VerifyingKey};
 use fidelis_engine::session::{Limits, Stop};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};

@@ -25,8 +25,8 @@ pub struct TensorDigest {
     pub name: String,
     /// GGML's name of its format.
     pub format: String,
-    /// Four dimensions, fastest first.
-    pub shape: [usize; 4],
+    /// Its dimensions, fastest first, such as `[256, 128]`.
+    pub shape: String,
     /// Of its bytes as stored.
     pub digest: Digest,
 }
@@ -162,7 +162,7 @@ impl ModelDigests {
 
 impl TensorDigest {
     fn stored(&self) -> String {
-        format!("{} {:?}", self.format, self.shape)
+        format!("{} {}", self.format, self.shape)
     }
 }
 
@@ -170,7 +170,7 @@ fn tensor(tensor: &Tensor<'_>) -> TensorDigest {
     TensorDigest {
         name: tensor.name.to_owned(),
         format: tensor.format.name().to_owned(),
-        shape: tensor.shape.0,
+        shape: tensor.shape.to_string(),
         digest: Digest::of_large(tensor.bytes),
     }
 }
