@@ -2,7 +2,7 @@
 
 use crate::load::{CACHES, Loaded, ModelOptions, ReplayOptions, Source, TIERS};
 use crate::{output, progress, sampling};
-use anyhow::{Context, Error, Result};
+use anyhow::{Context, Error, Result, bail};
 use clap::Args;
 use fidelis_conformance::receipt::{
     self, ModelDigests, Opened, Receipt, ReceiptError, Refusal, public_key,
@@ -85,6 +85,10 @@ impl Verify {
     /// The receipt's profile, on the threads and the level of the flags.
     fn options(&self, receipt: &Receipt) -> Result<ModelOptions> {
         let numerics = &receipt.numerics;
+        // The flag's 0 means something else.
+        if receipt.context == 0 {
+            bail!("the receipt's context is 0, which holds no prompt");
+        }
         let options = ModelOptions::replay(&self.replay, numerics, receipt.context);
         let unknown = |what, found: &str, known: &str| ReceiptError::Profile {
             what,

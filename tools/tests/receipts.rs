@@ -132,7 +132,7 @@ fn a_receipt_verifies_on_another_level_thread_count_and_batch() {
 #[test]
 fn every_sampler_profile_and_ending_replays() {
     let folder = Folder::new("settings");
-    let story = ["--chat", "-p", "Tell me a story about a dog.", "-n", "12"];
+    let story = ["--chat", "-p", "Tell me a story about a dog."];
     for (flags, stop) in [
         (&["--temp", "0"][..], "length"),
         (&[], "length"),
@@ -177,6 +177,10 @@ fn every_sampler_profile_and_ending_replays() {
                 "0.7",
                 "--top-nsigma",
                 "1.5",
+                "--min-p",
+                "0",
+                "--top-p",
+                "1",
             ],
             "length",
         ),
@@ -187,7 +191,12 @@ fn every_sampler_profile_and_ending_replays() {
         (&["-c", "24", "-n", "-1", "--ignore-eos"], "context_full"),
         (&["-r", "a"], "stop_string"),
     ] {
-        let path = receipt(&folder, &[&story[..], flags].concat());
+        let length: &[&str] = if stop == "length" && !flags.contains(&"-n") {
+            &["-n", "12"]
+        } else {
+            &[]
+        };
+        let path = receipt(&folder, &[&story[..], flags, length].concat());
         assert_eq!(value(&path)["stop"], stop, "{flags:?}");
         ends(&["verify", &path], 0, "every bit agrees");
     }
@@ -244,10 +253,26 @@ fn another_model_is_named_by_the_first_tensor_that_differs() {
 #[test]
 fn an_edit_is_damage_and_a_false_claim_is_a_replay_that_differs() {
     let folder = Folder::new("edits");
-    let path = receipt(&folder, &STORY);
+    // Hot enough that another seed or setting chooses another token within a few steps.
+    let hot = [
+        "--chat",
+        "-p",
+        "Tell me a story about a cat.",
+        "-s",
+        "42",
+        "--temp",
+        "1.5",
+        "--min-p",
+        "0",
+        "--top-p",
+        "1",
+        "-n",
+        "12",
+    ];
+    let path = receipt(&folder, &hot);
     let original = value(&path);
     let steps = original["steps"].as_array().expect("steps").len();
-    assert_eq!(steps, 6);
+    assert_eq!(steps, 12);
     let token = original["steps"][3]["token"].as_u64().expect("a token");
     let other = if token == 300 { 301 } else { 300 };
     let digest = original["steps"][0]["logits"].clone();
@@ -255,12 +280,12 @@ fn an_edit_is_damage_and_a_false_claim_is_a_replay_that_differs() {
         (
             "/steps/3/token",
             json!(other),
-            "step 4 of 6: the logits agree, but token ",
+            "step 4 of 12: the logits agree, but token ",
         ),
         (
             "/steps/2/logits",
             digest,
-            "step 3 of 6: the logits have digest ",
+            "step 3 of 12: the logits have digest ",
         ),
         ("/sampler/seed", json!(43), "the logits agree, but token "),
         (
@@ -272,27 +297,27 @@ fn an_edit_is_damage_and_a_false_claim_is_a_replay_that_differs() {
         (
             "/prompt/2",
             json!(301),
-            "step 1 of 6: the logits have digest ",
+            "step 1 of 12: the logits have digest ",
         ),
         (
             "/stop",
             json!("end"),
-            "after step 6 of 6: the replay ends (length), and in the receipt it ends (end)",
+            "after step 12 of 12: the replay ends (length), and in the receipt it ends (end)",
         ),
         (
             "/limits/tokens",
             json!(4),
-            "after step 4 of 6: the replay ends (length), and in the receipt it goes on",
+            "after step 4 of 12: the replay ends (length), and in the receipt it goes on",
         ),
         (
             "/limits/tokens",
-            json!(9),
-            "after step 6 of 6: the replay goes on, and in the receipt it ends (length)",
+            json!(19),
+            "after step 12 of 12: the replay goes on, and in the receipt it ends (length)",
         ),
         (
             "/numerics/tier",
             json!("f32"),
-            "step 1 of 6: the logits have digest ",
+            "step 1 of 12: the logits have digest ",
         ),
     ];
     for (field, new, says) in edits {
@@ -304,7 +329,7 @@ fn an_edit_is_damage_and_a_false_claim_is_a_replay_that_differs() {
         let damaged = folder.write("damaged.json", edited.to_string());
         ends(&["verify", &damaged], 4, "was changed after it was written");
         reseal(&mut edited);
-        let claimed = folder.write("claimed.json", edited.to_string());
+        let claimed = folder.write(&field.replace('/', "."), edited.to_string());
         ends(&["verify", &claimed], 2, says);
     }
     // White space and the order of fields say nothing.
