@@ -133,6 +133,29 @@ impl Sampler {
     ///
     /// [`SampleError`] if the logits hold a NaN or an infinity, or leave no choice.
     pub fn sample(&mut self, logits: &[f32]) -> Result<u32, SampleError> {
+        let candidates = self.filter(logits)?;
+        if self.settings.mirostat == Mirostat::Off {
+            return self.draw(&candidates);
+        }
+        self.mirostat
+            .choose(&self.settings, &candidates, &mut self.random)
+    }
+
+    /// The tokens that [`Self::sample`] would draw from and their probabilities, the most probable first.
+    ///
+    /// XTC draws whether it acts, so the generator moves on where it is in use.
+    ///
+    /// # Errors
+    ///
+    /// As for [`Self::sample`].
+    pub fn distribution(&mut self, logits: &[f32]) -> Result<Vec<(u32, f64)>, SampleError> {
+        let candidates = self.filter(logits)?;
+        let tokens = candidates.iter().map(|candidate| candidate.token);
+        Ok(tokens.zip(candidates.probabilities()).collect())
+    }
+
+    /// What biases, chain and mirostat leave, sorted.
+    fn filter(&mut self, logits: &[f32]) -> Result<Candidates, SampleError> {
         let mut candidates = Candidates::new(logits)?;
         for &(token, bias) in &self.settings.logit_bias {
             candidates.change(token, |logit| logit + f64::from(bias));
@@ -142,12 +165,12 @@ impl Sampler {
                 self.apply(filter, &mut candidates);
             }
             candidates.sort();
-            return self.draw(&candidates);
+        } else {
+            self.apply(Filter::Temperature, &mut candidates);
+            candidates.sort();
+            self.mirostat.cut(&self.settings, &mut candidates);
         }
-        self.apply(Filter::Temperature, &mut candidates);
-        candidates.sort();
-        self.mirostat
-            .sample(&self.settings, candidates, &mut self.random)
+        Ok(candidates)
     }
 
     /// Remembers a token, chosen or read.
