@@ -59,7 +59,7 @@ pub enum SampleError {
         value: f32,
     },
     /// Every logit is minus infinity.
-    #[error("no token is possible: every logit is minus infinity")]
+    #[error("no token is possible: every logit is minus infinity, by itself or by its bias")]
     Impossible,
 }
 
@@ -159,6 +159,9 @@ impl Sampler {
         let mut candidates = Candidates::new(logits)?;
         for &(token, bias) in &self.settings.logit_bias {
             candidates.change(token, |logit| logit + f64::from(bias));
+        }
+        if candidates.len() == 0 {
+            return Err(SampleError::Impossible);
         }
         if self.settings.mirostat == Mirostat::Off {
             for filter in self.settings.filters.clone() {
