@@ -117,6 +117,10 @@ impl Candidates {
         self.all
             .iter_mut()
             .for_each(|candidate| candidate.logit = change(candidate.logit));
+        if self.sorted {
+            // What rounding has made equal goes by its id.
+            self.all.sort_unstable_by(order);
+        }
     }
 
     /// The most probable first.

@@ -1,7 +1,9 @@
-//! The distributions that llama.cpp's own samplers leave, case by case.
+//! The sampler against what other programs wrote.
 //!
-//! `data/sample_llama_cpp.txt` was written by calling the sampler functions of llama.cpp's library (with ggml 0.25.3) on random logits.
+//! `data/sampling_llama_cpp.txt` was written by calling the sampler functions of llama.cpp's library (with ggml 0.25.3) on random logits;
+//! `data/sampling_vectors.txt` by `sampling_vectors.py`, from the documentation of the sampler alone.
 
+use fidelis_engine::sample::random::Pcg32;
 use fidelis_engine::sample::{Filter, Mirostat, Sampler, Settings};
 use std::error::Error;
 
@@ -18,13 +20,13 @@ fn is_expressible(settings: &str) -> bool {
 /// `name=value` pairs over the defaults.
 fn settings(text: &str) -> Case<Settings> {
     let mut s = Settings {
-        seed: 1,
         dry_sequence_breakers: Vec::new(),
         ..Settings::default()
     };
     for pair in text.split_whitespace() {
         let (name, value) = pair.split_once('=').ok_or("no name=value")?;
         match name {
+            "seed" => s.seed = value.parse()?,
             "top_k" => s.top_k = value.parse()?,
             "top_p" => s.top_p = value.parse()?,
             "min_p" => s.min_p = value.parse()?,
@@ -48,8 +50,14 @@ fn settings(text: &str) -> Case<Settings> {
                 s.mirostat = [Mirostat::Off, Mirostat::V1, Mirostat::V2][value.parse::<usize>()?];
             }
             "mirostat_tau" => s.mirostat_tau = value.parse()?,
+            "mirostat_eta" => s.mirostat_eta = value.parse()?,
             "samplers" => s.filters = Filter::by_letters(value)?,
-            "breakers" => s.dry_sequence_breakers = vec![letter(value.parse()?)],
+            "breakers" => {
+                let tokens = value.split(',').map(str::parse);
+                s.dry_sequence_breakers = tokens
+                    .map(|token| token.map(text_of))
+                    .collect::<Result<_, _>>()?;
+            }
             "logit_bias" => {
                 let biases = value.split(',').map(|bias| -> Case<(u32, f32)> {
                     let (token, bias) = bias.split_once(':').ok_or("no token:bias")?;
@@ -63,15 +71,22 @@ fn settings(text: &str) -> Case<Settings> {
     Ok(s)
 }
 
-/// The text of a token.
-fn letter(token: u8) -> String {
-    char::from(b'a' + token).to_string()
+/// The text of a token, which is within no other's.
+fn text_of(token: u32) -> String {
+    char::from_u32(0x100 + token)
+        .unwrap_or_default()
+        .to_string()
+}
+
+fn sampler(given: &str) -> Case<Sampler> {
+    Ok(Sampler::new(settings(given)?, |token| {
+        text_of(token).into_bytes()
+    })?)
 }
 
 /// What disagrees in a case, if anything does.
 fn check(given: &str, history: &str, logits: &str, wanted: &str) -> Case<Option<String>> {
-    let piece = |token: u32| letter((token % 26) as u8).into_bytes();
-    let mut sampler = Sampler::new(settings(given)?, piece)?;
+    let mut sampler = sampler(given)?;
     for token in history.split_whitespace() {
         sampler.accept(token.parse()?);
     }
@@ -107,7 +122,7 @@ fn check(given: &str, history: &str, logits: &str, wanted: &str) -> Case<Option<
 #[test]
 fn the_chain_leaves_what_llama_cpp_leaves() {
     let (mut cases, mut left_out, mut faults) = (0, 0, Vec::new());
-    let lines = include_str!("data/sample_llama_cpp.txt").lines();
+    let lines = include_str!("data/sampling_llama_cpp.txt").lines();
     for line in lines.filter(|line| !line.starts_with('#')) {
         let fields: Vec<&str> = line.split('|').collect();
         let [given, history, logits, wanted] = fields[..] else {
@@ -131,4 +146,43 @@ fn the_chain_leaves_what_llama_cpp_leaves() {
         faults.join("\n")
     );
     assert_eq!((cases, left_out), (99, 6));
+}
+
+/// The number of tokens that a line of vectors holds, if all are drawn as it says.
+fn redraw(line: &str) -> Case<usize> {
+    let fields: Vec<&str> = line.split('|').collect();
+    let [given, shape, tokens] = fields[..] else {
+        return Err(format!("a line of {} fields", fields.len()).into());
+    };
+    let (vocabulary, flat) = shape.trim().split_once(' ').ok_or("no divisor")?;
+    let (vocabulary, flat): (usize, f64) = (vocabulary.parse()?, flat.parse()?);
+    let (mut sampler, mut noise) = (sampler(given)?, Pcg32::new(1));
+    let mut logit = || {
+        let steps = f64::from(noise.next_u32() >> 8);
+        ((steps / f64::from(1 << 20) - 8.0) / flat) as f32
+    };
+    let mut count = 0;
+    for (draw, expected) in tokens.split_whitespace().enumerate() {
+        let logits: Vec<f32> = (0..vocabulary).map(|_| logit()).collect();
+        let found = sampler.sample(&logits)?;
+        if found != expected.parse::<u32>()? {
+            return Err(format!("draw {draw} gives {found}, not {expected}").into());
+        }
+        sampler.accept(found);
+        count += 1;
+    }
+    Ok(count)
+}
+
+#[test]
+fn every_draw_is_that_of_a_program_written_from_the_specification() {
+    let mut draws = 0;
+    let lines = include_str!("data/sampling_vectors.txt").lines();
+    for line in lines.filter(|line| !line.starts_with('#')) {
+        match redraw(line) {
+            Ok(count) => draws += count,
+            Err(error) => panic!("{}: {error}", line.split('|').next().unwrap_or_default()),
+        }
+    }
+    assert_eq!(draws, 25 * 200);
 }
