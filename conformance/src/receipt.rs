@@ -21,8 +21,8 @@
 //! the 32 bytes before and the logits of the whole vocabulary, little-endian, in the type that `numerics.logits` names.
 //! The token that ended the answer has a step like every other.
 //!
-//! The `checksum` is the digest of the content's [canonical text](canonical), so damage is told apart from a replay that differs. The
-//! `signature` is Ed25519 over the ASCII text `fidelis-receipt 1 ` and the checksum; see [`signature`].
+//! The `checksum` is the digest of the content's [canonical text](canonical()), so damage is told apart from a replay that differs. The
+//! `signature` is Ed25519 over the ASCII text `fidelis-receipt 1 ` and the checksum; [`Signature`] shows how OpenSSL checks it.
 
 mod canonical;
 mod digest;

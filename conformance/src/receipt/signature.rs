@@ -1,13 +1,4 @@
 //! Ed25519 signatures of receipts.
-//!
-//! What is signed is the ASCII text `fidelis-receipt 1 ` followed by the checksum's 64 digits, so that any tool can check it:
-//!
-//! ```text
-//! openssl genpkey -algorithm ed25519 -out key.pem
-//! openssl pkey -in key.pem -pubout -out public.pem
-//! printf 'fidelis-receipt 1 %s' CHECKSUM > said
-//! openssl pkeyutl -verify -pubin -inkey public.pem -rawin -in said -sigfile SIGNATURE-AS-BYTES
-//! ```
 
 use super::ReceiptError;
 use super::digest::Digest;
@@ -17,6 +8,15 @@ use serde::{Deserialize, Serialize};
 use std::path::Path;
 
 /// A signature as a receipt holds it.
+///
+/// What is signed is the ASCII text `fidelis-receipt 1 ` followed by the checksum's 64 digits, so that any tool can check it:
+///
+/// ```text
+/// openssl genpkey -algorithm ed25519 -out key.pem
+/// openssl pkey -in key.pem -pubout -out public.pem
+/// printf 'fidelis-receipt 1 %s' CHECKSUM > said
+/// openssl pkeyutl -verify -pubin -inkey public.pem -rawin -in said -sigfile SIGNATURE-AS-BYTES
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Signature {
