@@ -3,5 +3,6 @@
 
 #![forbid(unsafe_code)]
 
+pub mod bound;
 pub mod receipt;
 pub mod tiny;

@@ -54,15 +54,20 @@ pub const VERSION: u64 = 1;
 /// The rules by which this build computes logits; changed whenever a bit of any of them does.
 pub const ARITHMETIC: &str = "fidelis-arithmetic-1";
 
+/// The type of the logits that a tier computes: `f64` for `audit`, else `f32`.
+pub fn logits_type(tier: &str) -> &'static str {
+    if tier == "audit" { "f64" } else { "f32" }
+}
+
 /// How numbers were held and by which rules they were computed.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Numerics {
     /// The tier, as `--numerics` spells it.
     pub tier: String,
-    /// How keys and values were remembered, as `--cache-type-k` spells it.
+    /// How keys and values were remembered, as `--cache-type-k` spells it; `audit` remembers `f64` whatever it says.
     pub cache: String,
-    /// The type of the logits whose bits are digested: [`Values::type_name`].
+    /// The type of the logits whose bits are digested: [`logits_type`] of the tier.
     pub logits: String,
     /// [`ARITHMETIC`].
     pub arithmetic: String,
@@ -251,6 +256,7 @@ impl Receipt {
     /// [`ReceiptError::Profile`] naming the rule that it does not know.
     pub fn check_rules(&self) -> Result<(), ReceiptError> {
         let Numerics {
+            tier,
             logits,
             arithmetic,
             sampling,
@@ -259,7 +265,7 @@ impl Receipt {
         let known = [
             ("arithmetic", arithmetic, ARITHMETIC),
             ("sampling", sampling, fidelis_engine::sample::SPECIFICATION),
-            ("type of logits", logits, Values::F32(&[]).type_name()),
+            ("type of logits", logits, logits_type(tier)),
         ];
         match known.into_iter().find(|(_, found, known)| found != known) {
             None => Ok(()),

@@ -36,9 +36,9 @@ pub enum Logits {
 pub trait Observer {
     /// Whether the checkpoint called `name` is of interest.
     fn wants(&self, name: &str) -> bool;
-    /// The values of a checkpoint: row-major, `shape` slowest first. A step that is cut into batches
+    /// The values of a checkpoint, exactly: row-major, `shape` slowest first. A step that is cut into batches
     /// shows every batch.
-    fn saw(&mut self, name: &str, shape: &[usize], values: &[f32]);
+    fn saw(&mut self, name: &str, shape: &[usize], values: &[f64]);
 }
 
 /// How numbers are held.
@@ -48,6 +48,8 @@ pub enum Tier {
     Fast,
     /// Weights decoded to `f32`, activations in `f32`.
     F32,
+    /// Weights decoded exactly; activations, keys, values and sums in `f64`.
+    Audit,
 }
 
 /// What a [`CpuBackend`] is made with.
@@ -59,7 +61,7 @@ pub struct CpuSettings {
     pub context: usize,
     /// How numbers are held.
     pub tier: Tier,
-    /// How keys and values are remembered.
+    /// How keys and values are remembered; `audit` always remembers `f64`.
     pub cache: CacheFormat,
     /// Tokens read together; at least 1. The result does not depend on it.
     pub batch: usize,
@@ -159,7 +161,7 @@ pub enum BackendError {
         /// The element of its row.
         element: usize,
         /// What was found.
-        value: f32,
+        value: f64,
     },
     /// The memory for the cache and the intermediates could not be had.
     #[error("{bytes} bytes of memory for {what} cannot be had")]

@@ -82,9 +82,9 @@ pub struct Attend {
     /// Query heads; a multiple of the cache's.
     pub heads: usize,
     /// Multiplies the query before the product with the keys.
-    pub query_scale: f32,
+    pub query_scale: f64,
     /// Multiplies the scores inside the softmax.
-    pub score_scale: f32,
+    pub score_scale: f64,
     /// `cap · tanh(score / cap)` before the softmax.
     pub soft_cap: Option<f32>,
     /// `[tokens, heads · value_width]`.
@@ -103,7 +103,7 @@ pub enum Op {
         /// One row per token id.
         table: WeightId,
         /// Multiplies every value.
-        scale: f32,
+        scale: f64,
         /// The result.
         out: TensorId,
     },

@@ -205,6 +205,13 @@ impl Reply<'_, '_> {
         &self.logits[..known.min(self.logits.len())]
     }
 
+    /// The same logits as `audit` computes them, before they are rounded; `None` in the other tiers.
+    pub fn exact_logits(&self) -> Option<&[f64]> {
+        let known = self.session.tokenizer.vocabulary_len();
+        let exact = self.session.backend.exact_logits()?;
+        Some(&exact[..known.min(exact.len())])
+    }
+
     /// The token by which the model ended the answer, once it has.
     pub fn ended_with(&self) -> Option<u32> {
         self.ended_with

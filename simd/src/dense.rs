@@ -1,23 +1,23 @@
-//! Weights times activations in the `f32` tier, and for weights that are floats.
+//! Weights times activations in the tiers `f32` and `audit`, and for weights that are floats.
 //!
 //! A dot product keeps 16 running sums (element `k` goes to sum `k mod 16`), folded 8 + 8, 4 + 4,
-//! 2 + 2, 1 + 1. Short rows are padded with zeros. Weights are decoded to `f32` a few rows at a
+//! 2 + 2, 1 + 1. Short rows are padded with zeros. Weights are decoded a few rows at a
 //! time and used for every token of the batch.
 
 use crate::quant::Layout;
-use crate::{Format, Isa, Kernel, with_layout};
+use crate::{Format, Isa, Kernel, Real, with_layout};
 
-/// Decodes a whole row to `f32`; exact but for one rounding where a product needs more than 24 bits.
-pub struct Dequantise<'a> {
+/// Decodes a whole row: exactly in `f64`; in `f32` with one rounding where a product needs more than 24 bits.
+pub struct Dequantise<'a, R> {
     /// The format of the row.
     pub format: Format,
     /// The row's bytes.
     pub row: &'a [u8],
     /// As many values as the row has.
-    pub out: &'a mut [f32],
+    pub out: &'a mut [R],
 }
 
-impl Kernel for Dequantise<'_> {
+impl<R: Real> Kernel for Dequantise<'_, R> {
     type Output = ();
 
     #[inline(always)]
@@ -44,33 +44,33 @@ impl Kernel for Dequantise<'_> {
                 |b| isa.load_bf16(b),
                 isa,
             ),
-            format => with_layout!(format, L => blocks::<L>(self.row, self.out), float => ()),
+            format => with_layout!(format, L => blocks::<L, R>(self.row, self.out), float => ()),
         }
     }
 }
 
 /// Decodes 16 floats at a time, a short rest from a padded copy.
 #[inline(always)]
-fn floats<I: Isa, const N: usize>(
+fn floats<I: Isa, R: Real, const N: usize>(
     (chunks, rest): (&[[u8; N]], &[u8]),
-    out: &mut [f32],
+    out: &mut [R],
     load: impl Fn(&[u8; N]) -> I::Reals,
     isa: I,
 ) {
     let (whole, tail) = out.as_chunks_mut::<16>();
     for (chunk, out) in chunks.iter().zip(whole) {
-        isa.store(load(chunk), out);
+        R::store(isa, R::widen(isa, load(chunk)), out);
     }
     let mut padded = [0; N];
     padded[..rest.len()].copy_from_slice(rest);
-    let mut lanes = [0.0; 16];
-    isa.store(load(&padded), &mut lanes);
+    let mut lanes = [R::default(); 16];
+    R::store(isa, R::widen(isa, load(&padded)), &mut lanes);
     tail.copy_from_slice(&lanes[..tail.len()]);
 }
 
 /// Decodes group by group.
 #[inline(always)]
-fn blocks<L: Layout>(row: &[u8], out: &mut [f32]) {
+fn blocks<L: Layout, R: Real>(row: &[u8], out: &mut [R]) {
     let groups = out.as_chunks_mut::<32>().0;
     for (block, groups) in L::blocks(row).iter().zip(groups.chunks_mut(L::GROUPS)) {
         for (index, out) in groups.iter_mut().enumerate() {
@@ -81,13 +81,13 @@ fn blocks<L: Layout>(row: &[u8], out: &mut [f32]) {
 
 /// Memory for decoded rows; kept between calls, one per thread.
 #[derive(Debug, Default)]
-pub struct DenseScratch {
-    rows: Vec<[f32; 16]>,
-    inputs: Vec<[f32; 16]>,
+pub struct DenseScratch<R> {
+    rows: Vec<[R; 16]>,
+    inputs: Vec<[R; 16]>,
 }
 
 /// `emit(t, r, …) = rows r.. · input t`.
-pub struct Dense<'a, E> {
+pub struct Dense<'a, R, E> {
     /// The format of the rows.
     pub format: Format,
     /// The rows' bytes, one row after another.
@@ -95,37 +95,37 @@ pub struct Dense<'a, E> {
     /// Elements of a row.
     pub width: usize,
     /// `[tokens, width]`.
-    pub inputs: &'a [f32],
+    pub inputs: &'a [R],
     /// Where rows are decoded.
-    pub scratch: &'a mut DenseScratch,
+    pub scratch: &'a mut DenseScratch<R>,
     /// Takes the token, the first row and the values of consecutive rows.
     pub emit: E,
 }
 
-/// `R` rows times `T` tokens.
+/// `N` rows times `T` tokens.
 #[inline(always)]
-fn tile<I: Isa, const R: usize, const T: usize>(
+fn tile<I: Isa, R: Real, const N: usize, const T: usize>(
     isa: I,
-    rows: &[&[[f32; 16]]; R],
-    inputs: &[&[[f32; 16]]; T],
-) -> [[f32; R]; T] {
-    let mut sums = [[isa.splat(0.0); R]; T];
+    rows: &[&[[R; 16]]; N],
+    inputs: &[&[[R; 16]]; T],
+) -> [[R; N]; T] {
+    let mut sums = [[R::default().splat(isa); N]; T];
     for k in 0..rows[0].len() {
-        let mut w = [isa.splat(0.0); R];
-        for r in 0..R {
-            w[r] = isa.load(&rows[r][k]);
+        let mut w = [R::default().splat(isa); N];
+        for r in 0..N {
+            w[r] = R::load(isa, &rows[r][k]);
         }
         for t in 0..T {
-            let x = isa.load(&inputs[t][k]);
-            for r in 0..R {
-                sums[t][r] = isa.add(sums[t][r], isa.mul(w[r], x));
+            let x = R::load(isa, &inputs[t][k]);
+            for r in 0..N {
+                sums[t][r] = R::add_lanes(isa, sums[t][r], R::mul_lanes(isa, w[r], x));
             }
         }
     }
-    let mut out = [[0.0; R]; T];
+    let mut out = [[R::default(); N]; T];
     for t in 0..T {
-        for r in 0..R {
-            out[t][r] = isa.sum(sums[t][r]);
+        for r in 0..N {
+            out[t][r] = R::sum(isa, sums[t][r]);
         }
     }
     out
@@ -134,7 +134,7 @@ fn tile<I: Isa, const R: usize, const T: usize>(
 /// Rows given together to a tile.
 const TOGETHER: usize = 4;
 
-impl<E: FnMut(usize, usize, &[f32])> Dense<'_, E> {
+impl<R: Real, E: FnMut(usize, usize, &[R])> Dense<'_, R, E> {
     /// Tokens `token .. token + T` times the decoded rows.
     #[inline(always)]
     fn tokens<I: Isa, const T: usize>(
@@ -145,11 +145,11 @@ impl<E: FnMut(usize, usize, &[f32])> Dense<'_, E> {
         used: usize,
     ) {
         let blocks = self.width.div_ceil(16);
-        let mut rows: [&[[f32; 16]]; TOGETHER] = [&[]; TOGETHER];
+        let mut rows: [&[[R; 16]]; TOGETHER] = [&[]; TOGETHER];
         for (row, blocks) in rows.iter_mut().zip(self.scratch.rows.chunks_exact(blocks)) {
             *row = blocks;
         }
-        let mut inputs: [&[[f32; 16]]; T] = [&[]; T];
+        let mut inputs: [&[[R; 16]]; T] = [&[]; T];
         for (t, input) in inputs.iter_mut().enumerate() {
             *input = if self.width.is_multiple_of(16) {
                 &self.inputs[(token + t) * self.width..][..self.width]
@@ -159,7 +159,7 @@ impl<E: FnMut(usize, usize, &[f32])> Dense<'_, E> {
                 &self.scratch.inputs[(token + t) * blocks..][..blocks]
             };
         }
-        for (t, values) in tile::<I, TOGETHER, T>(isa, &rows, &inputs)
+        for (t, values) in tile::<I, R, TOGETHER, T>(isa, &rows, &inputs)
             .iter()
             .enumerate()
         {
@@ -168,7 +168,7 @@ impl<E: FnMut(usize, usize, &[f32])> Dense<'_, E> {
     }
 }
 
-impl<E: FnMut(usize, usize, &[f32])> Kernel for Dense<'_, E> {
+impl<R: Real, E: FnMut(usize, usize, &[R])> Kernel for Dense<'_, R, E> {
     type Output = ();
 
     #[inline(always)]
@@ -177,10 +177,14 @@ impl<E: FnMut(usize, usize, &[f32])> Kernel for Dense<'_, E> {
         let (rows, tokens) = (self.rows.len() / row_bytes, self.inputs.len() / self.width);
         let blocks = self.width.div_ceil(16);
         self.scratch.rows.clear();
-        self.scratch.rows.resize(TOGETHER * blocks, [0.0; 16]);
+        self.scratch
+            .rows
+            .resize(TOGETHER * blocks, [R::default(); 16]);
         if !self.width.is_multiple_of(16) {
             self.scratch.inputs.clear();
-            self.scratch.inputs.resize(tokens * blocks, [0.0; 16]);
+            self.scratch
+                .inputs
+                .resize(tokens * blocks, [R::default(); 16]);
             for (input, padded) in self
                 .inputs
                 .chunks_exact(self.width)
@@ -208,9 +212,13 @@ impl<E: FnMut(usize, usize, &[f32])> Kernel for Dense<'_, E> {
                 .run(isa);
             }
             let mut token = 0;
-            while I::WIDE && token + 4 <= tokens {
+            while I::WIDE && R::TILE == 4 && token + 4 <= tokens {
                 self.tokens::<I, 4>(isa, token, first, used);
                 token += 4;
+            }
+            while I::WIDE && R::TILE == 2 && token + 2 <= tokens {
+                self.tokens::<I, 2>(isa, token, first, used);
+                token += 2;
             }
             while token < tokens {
                 self.tokens::<I, 1>(isa, token, first, used);

@@ -2,24 +2,24 @@
 //!
 //! Each output is a fixed sequence of correctly rounded operations, so the level cannot show.
 
-use crate::math::{gelu_tanh, silu, tanh};
-use crate::{Isa, Kernel};
+use crate::real::fold;
+use crate::{Isa, Kernel, Real};
 
 /// `out = x / √(mean x² + epsilon) · weight`.
 ///
 /// The squares are added in `f64`, in 16 running sums (element `k` to sum `k mod 16`).
-pub struct RmsNorm<'a> {
+pub struct RmsNorm<'a, R> {
     /// A row.
-    pub input: &'a [f32],
+    pub input: &'a [R],
     /// As long as the row.
-    pub weight: &'a [f32],
+    pub weight: &'a [R],
     /// Added to the mean square.
     pub epsilon: f32,
     /// As long as the row.
-    pub out: &'a mut [f32],
+    pub out: &'a mut [R],
 }
 
-impl Kernel for RmsNorm<'_> {
+impl<R: Real> Kernel for RmsNorm<'_, R> {
     type Output = ();
 
     #[inline(always)]
@@ -28,19 +28,14 @@ impl Kernel for RmsNorm<'_> {
         let (blocks, rest) = self.input.as_chunks::<16>();
         for block in blocks {
             for (sum, &x) in sums.iter_mut().zip(block) {
-                *sum += f64::from(x) * f64::from(x);
+                *sum += x.to_f64() * x.to_f64();
             }
         }
         for (sum, &x) in sums.iter_mut().zip(rest) {
-            *sum += f64::from(x) * f64::from(x);
+            *sum += x.to_f64() * x.to_f64();
         }
-        for half in [8, 4, 2, 1] {
-            for i in 0..half {
-                sums[i] += sums[i + half];
-            }
-        }
-        let mean = sums[0] / self.input.len() as f64;
-        let inverse = (1.0 / (mean + f64::from(self.epsilon)).sqrt()) as f32;
+        let mean = fold(sums) / self.input.len() as f64;
+        let inverse = R::of(1.0 / (mean + f64::from(self.epsilon)).sqrt());
         for ((out, &x), &weight) in self.out.iter_mut().zip(self.input).zip(self.weight) {
             *out = (x * inverse) * weight;
         }
@@ -57,22 +52,22 @@ pub enum Pairs {
 }
 
 /// Turns the pairs of every head by a position's angles; elements beyond the pairs pass.
-pub struct Rotate<'a> {
+pub struct Rotate<'a, R> {
     /// Heads, one after another.
-    pub input: &'a [f32],
+    pub input: &'a [R],
     /// Elements of a head.
     pub width: usize,
     /// One per pair.
-    pub cosines: &'a [f32],
+    pub cosines: &'a [R],
     /// One per pair.
-    pub sines: &'a [f32],
+    pub sines: &'a [R],
     /// Which elements form a pair.
     pub pairs: Pairs,
     /// As long as the input.
-    pub out: &'a mut [f32],
+    pub out: &'a mut [R],
 }
 
-impl Kernel for Rotate<'_> {
+impl<R: Real> Kernel for Rotate<'_, R> {
     type Output = ();
 
     #[inline(always)]
@@ -102,23 +97,23 @@ impl Kernel for Rotate<'_> {
 pub enum Curve {
     /// `x · σ(x)`.
     Silu,
-    /// See [`gelu_tanh`].
+    /// See [`crate::math::gelu_tanh`].
     GeluTanh,
 }
 
 /// `out = curve(gate) · up`.
-pub struct Gate<'a> {
+pub struct Gate<'a, R> {
     /// Goes through the curve.
-    pub gate: &'a [f32],
+    pub gate: &'a [R],
     /// Is multiplied by it.
-    pub up: &'a [f32],
+    pub up: &'a [R],
     /// The curve.
     pub curve: Curve,
     /// As long as the others.
-    pub out: &'a mut [f32],
+    pub out: &'a mut [R],
 }
 
-impl Kernel for Gate<'_> {
+impl<R: Real> Kernel for Gate<'_, R> {
     type Output = ();
 
     #[inline(always)]
@@ -127,65 +122,65 @@ impl Kernel for Gate<'_> {
         match self.curve {
             Curve::Silu => all.for_each(
                 #[inline(always)]
-                |((out, &gate), &up)| *out = silu(gate) * up,
+                |((out, &gate), &up)| *out = gate.silu() * up,
             ),
             Curve::GeluTanh => all.for_each(
                 #[inline(always)]
-                |((out, &gate), &up)| *out = gelu_tanh(gate) * up,
+                |((out, &gate), &up)| *out = gate.gelu_tanh() * up,
             ),
         }
     }
 }
 
 /// `out = a + b`.
-pub struct Sum<'a> {
+pub struct Sum<'a, R> {
     /// One term.
-    pub a: &'a [f32],
+    pub a: &'a [R],
     /// The other.
-    pub b: &'a [f32],
+    pub b: &'a [R],
     /// As long as the others.
-    pub out: &'a mut [f32],
+    pub out: &'a mut [R],
 }
 
-impl Kernel for Sum<'_> {
+impl<R: Real> Kernel for Sum<'_, R> {
     type Output = ();
 
     #[inline(always)]
     fn run<I: Isa>(self, _: I) {
-        for ((out, a), b) in self.out.iter_mut().zip(self.a).zip(self.b) {
+        for ((out, &a), &b) in self.out.iter_mut().zip(self.a).zip(self.b) {
             *out = a + b;
         }
     }
 }
 
 /// `x = cap · tanh(x / cap)`, in place.
-pub struct SoftCap<'a> {
+pub struct SoftCap<'a, R> {
     /// What is bounded.
-    pub values: &'a mut [f32],
+    pub values: &'a mut [R],
     /// The bound.
-    pub cap: f32,
+    pub cap: R,
 }
 
-impl Kernel for SoftCap<'_> {
+impl<R: Real> Kernel for SoftCap<'_, R> {
     type Output = ();
 
     #[inline(always)]
     fn run<I: Isa>(self, _: I) {
         for value in self.values {
-            *value = self.cap * tanh(*value / self.cap);
+            *value = self.cap * (*value / self.cap).tanh();
         }
     }
 }
 
 /// `x = scale · x`, in place.
-pub struct Scale<'a> {
+pub struct Scale<'a, R> {
     /// What is multiplied.
-    pub values: &'a mut [f32],
+    pub values: &'a mut [R],
     /// The factor.
-    pub scale: f32,
+    pub scale: R,
 }
 
-impl Kernel for Scale<'_> {
+impl<R: Real> Kernel for Scale<'_, R> {
     type Output = ();
 
     #[inline(always)]

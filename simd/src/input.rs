@@ -29,6 +29,9 @@ pub struct NonFinite {
 /// the low bits of the mantissa.
 const ROUND: f32 = 12_582_912.0;
 
+/// 2⁸⁰.
+const RAISE: f32 = f32::from_bits((127 + 80) << 23);
+
 impl InputGroup {
     /// Quantises 32 values; a non-finite one makes the scale non-finite.
     #[inline(always)]
@@ -42,11 +45,7 @@ impl InputGroup {
             return Self::default();
         }
         // Below 2⁻⁶⁰ the values are first raised, so that the inverse stays finite.
-        let raise = if peak < 8.7e-19 {
-            2.0_f32.powi(80)
-        } else {
-            1.0
-        };
+        let raise = if peak < 8.7e-19 { RAISE } else { 1.0 };
         let inverse = 127.0 / (peak * raise);
         let quants = values.map(
             #[inline(always)]

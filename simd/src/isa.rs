@@ -6,7 +6,7 @@
 /// features. That is what makes every method safe to call.
 ///
 /// Lanes are output rows in the integer kernels and elements in the float kernels. A level with
-/// narrower registers holds the 16 lanes in several; since no operation but [`Isa::sum`] crosses
+/// narrower registers holds the 16 lanes in several; since no operation crosses
 /// lanes, the width of a register never shows in a result.
 ///
 /// Methods are `#[inline(always)]`: they must end up inside the one function that carries the
@@ -16,6 +16,8 @@ pub trait Isa: Copy + Send + Sync + 'static {
     type Words: Copy;
     /// 16 × `f32`.
     type Reals: Copy;
+    /// 16 × `f64`.
+    type Doubles: Copy;
 
     /// Whether a register holds all 16 lanes and there are 32 registers.
     const WIDE: bool;
@@ -81,8 +83,18 @@ pub trait Isa: Copy + Send + Sync + 'static {
     fn to_bits(self, reals: Self::Reals) -> Self::Words;
     /// Lanes of these bits.
     fn from_bits(self, words: Self::Words) -> Self::Reals;
-    /// All lanes added in one order: 8 + 8, 4 + 4, 2 + 2, 1 + 1.
-    fn sum(self, reals: Self::Reals) -> f32;
+    /// Reads 16 doubles.
+    fn load_doubles(self, doubles: &[f64; 16]) -> Self::Doubles;
+    /// Writes 16 doubles.
+    fn store_doubles(self, doubles: Self::Doubles, to: &mut [f64; 16]);
+    /// `x` in every lane.
+    fn splat_double(self, x: f64) -> Self::Doubles;
+    /// `a + b`.
+    fn add_doubles(self, a: Self::Doubles, b: Self::Doubles) -> Self::Doubles;
+    /// `a × b`.
+    fn mul_doubles(self, a: Self::Doubles, b: Self::Doubles) -> Self::Doubles;
+    /// Every lane as a double, exactly.
+    fn widen(self, reals: Self::Reals) -> Self::Doubles;
 }
 
 /// A computation that can run on any level.

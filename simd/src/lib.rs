@@ -14,7 +14,9 @@ pub mod math;
 mod prefetch;
 pub mod probe;
 pub mod quant;
+mod real;
 
 pub use format::Format;
 pub use isa::{Isa, Kernel};
 pub use level::{LEVEL_VARIABLE, Level, NoSuchLevel};
+pub use real::Real;

@@ -90,6 +90,27 @@ pub fn gelu_tanh(x: f32) -> f32 {
     x * sigmoid(TWICE_ROOT * (x + 0.044_715 * (x * x * x)))
 }
 
+/// `x · σ(x)` in double precision, by `libm`.
+#[inline(always)]
+pub fn silu_f64(x: f64) -> f64 {
+    x * sigmoid_f64(x)
+}
+
+/// `1 / (1 + e^(−x))`, without overflow for large `|x|`.
+#[inline(always)]
+fn sigmoid_f64(x: f64) -> f64 {
+    let e = libm::exp(-x.abs());
+    let top = if x < 0.0 { e } else { 1.0 };
+    top / (1.0 + e)
+}
+
+/// [`gelu_tanh`] in double precision, by `libm`.
+#[inline(always)]
+pub fn gelu_tanh_f64(x: f64) -> f64 {
+    const TWICE_ROOT: f64 = 1.595_769_121_605_731;
+    x * sigmoid_f64(TWICE_ROOT * (x + 0.044_715 * (x * x * x)))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -55,6 +55,6 @@ impl Kernel for Multiply {
         for sum in sums {
             total = isa.add(total, isa.to_reals(sum));
         }
-        isa.sum(total)
+        <f32 as crate::Real>::sum(isa, total)
     }
 }

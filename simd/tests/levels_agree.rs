@@ -23,7 +23,7 @@ fn rows(format: Format, width: usize, rows: usize, random: &mut Pcg64Mcg) -> Vec
 }
 
 fn finite(format: Format, block: &[u8]) -> bool {
-    with_layout!(format, L => (0..L::GROUPS).all(|g| L::group(block, g).values().iter().all(|x| x.abs() < 1e6)), float => true)
+    with_layout!(format, L => (0..L::GROUPS).all(|g| L::group(block, g).values::<f32>().iter().all(|x| x.abs() < 1e6)), float => true)
 }
 
 fn inputs(len: usize, random: &mut Pcg64Mcg) -> Vec<InputGroup> {
@@ -44,6 +44,7 @@ fn inputs(len: usize, random: &mut Pcg64Mcg) -> Vec<InputGroup> {
 fn decode<L: Layout>(level: Level, rows: &[u8], input: &[InputGroup], out: &mut [f32]) {
     level.run(Decode::<L> {
         rows,
+        ahead: &[],
         input,
         out,
         format: PhantomData,

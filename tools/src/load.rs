@@ -38,7 +38,7 @@ pub(crate) struct ModelOptions {
     /// How values are remembered; must equal --cache-type-k.
     #[arg(long)]
     cache_type_v: Option<String>,
-    /// fast: bytes times integers; f32: everything in 32-bit floats.
+    /// fast: bytes times integers; f32: everything in 32-bit floats; audit: in 64-bit floats.
     #[arg(long, default_value = "fast")]
     numerics: String,
     /// SIMD level: scalar, portable, avx2, avx512vnni; the best if absent.
@@ -71,7 +71,7 @@ pub(crate) struct ModelOptions {
 }
 
 /// The tiers, for messages.
-pub(crate) const TIERS: &str = "fast and f32";
+pub(crate) const TIERS: &str = "fast, f32 and audit";
 /// The formats of the cache, for messages.
 pub(crate) const CACHES: &str = "f16, f32 and q8_0";
 
@@ -213,6 +213,7 @@ impl ModelOptions {
         match self.numerics.as_str() {
             "fast" => Ok(Tier::Fast),
             "f32" => Ok(Tier::F32),
+            "audit" => Ok(Tier::Audit),
             other => bail!("--numerics {other}: only {TIERS} are known"),
         }
     }

@@ -5,7 +5,7 @@ use anyhow::{Result, bail};
 use clap::Args;
 use fidelis_conformance::receipt::{
     ARITHMETIC, Digest, FORMAT, LimitsRecord, ModelDigests, Numerics, Receipt, SamplerRecord,
-    SigningKey, Step, VERSION, Values, private_key,
+    SigningKey, Step, VERSION, logits_type, private_key,
 };
 use fidelis_engine::gguf::Gguf;
 use fidelis_engine::sample::SPECIFICATION;
@@ -69,7 +69,7 @@ impl Claim<'_> {
             numerics: Numerics {
                 tier: tier.to_owned(),
                 cache: cache.to_owned(),
-                logits: Values::F32(&[]).type_name().to_owned(),
+                logits: logits_type(tier).to_owned(),
                 arithmetic: ARITHMETIC.to_owned(),
                 sampling: SPECIFICATION.to_owned(),
             },

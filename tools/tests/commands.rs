@@ -147,7 +147,7 @@ fn bad_flags_are_refused_with_a_hint() {
     refused(
         &["run", "-p", "x", "--numerics", "f8"],
         b"",
-        "only fast and f32",
+        "only fast, f32 and audit",
     );
     refused(
         &["run", "-p", "x", "-ctk", "q3_0"],

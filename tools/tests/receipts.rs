@@ -138,6 +138,7 @@ fn every_sampler_profile_and_ending_replays() {
         (&[], "length"),
         (&["-n", "0"], "length"),
         (&["--numerics", "f32", "-ctk", "q8_0"], "length"),
+        (&["--numerics", "audit"], "length"),
         (&["-ctk", "f32", "--temp", "2.5", "--min-p", "0"], "length"),
         (&["--mirostat", "1", "--mirostat-ent", "2.3"], "length"),
         (&["--mirostat", "2", "--mirostat-lr", "0.3"], "length"),
@@ -435,13 +436,13 @@ fn other_versions_and_unknown_profiles_are_refused() {
         (
             "/numerics/tier",
             json!("f8"),
-            "tier is \"f8\"; this build knows fast and f32",
+            "tier is \"f8\"; this build knows fast, f32 and audit",
         ),
         ("/numerics/cache", json!("q3_0"), "cache format is \"q3_0\""),
         (
             "/numerics/logits",
-            json!("f16"),
-            "type of logits is \"f16\"",
+            json!("f64"),
+            "type of logits is \"f64\"; this build knows f32",
         ),
         (
             "/numerics/arithmetic",

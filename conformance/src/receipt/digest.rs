@@ -63,19 +63,11 @@ impl TryFrom<String> for Digest {
 pub enum Values<'v> {
     /// Of `fast` and `f32`.
     F32(&'v [f32]),
-    /// Of tiers in double precision.
+    /// Of `audit`.
     F64(&'v [f64]),
 }
 
 impl Values<'_> {
-    /// The name of the type in a receipt.
-    pub fn type_name(self) -> &'static str {
-        match self {
-            Self::F32(_) => "f32",
-            Self::F64(_) => "f64",
-        }
-    }
-
     fn add_to(self, hasher: &mut blake3::Hasher) {
         match self {
             Self::F32(values) => add(hasher, values, |value| value.to_le_bytes()),

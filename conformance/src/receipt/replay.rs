@@ -89,7 +89,11 @@ impl Recorder {
             Some(piece) => piece.token,
             None => reply.ended_with()?,
         };
-        let logits = self.chain.add(Values::F32(reply.logits()));
+        let logits = match reply.exact_logits() {
+            Some(exact) => Values::F64(exact),
+            None => Values::F32(reply.logits()),
+        };
+        let logits = self.chain.add(logits);
         Some(Step { token, logits })
     }
 }

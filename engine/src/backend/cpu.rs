@@ -1,6 +1,7 @@
 //! The CPU: every worker walks the stages of a step, with a barrier between them.
 
 mod arena;
+mod machine;
 mod memory;
 mod plan;
 mod products;
@@ -10,49 +11,31 @@ mod tokens;
 mod watch;
 mod work;
 
-use super::{BackendError, CpuSettings, Logits, Observer, Step, Tier};
-use crate::graph::{Graph, Op, WeightId};
-use crate::tensor::Tensor;
-use arena::Arena;
-use fidelis_simd::Format;
-use fidelis_simd::dense::Dequantise;
-use memory::LayerMemory;
-use plan::Plan;
-use std::ops::Range;
-use std::sync::Mutex;
-use team::{Counter, Team};
-use work::{Scratch, Work};
-
-/// Tokens read together when logits of all of them are wanted.
-const LOGITS_BATCH: usize = 64;
+use super::{BackendError, CpuSettings, Observer, Step, Tier};
+use crate::graph::Graph;
+use machine::Machine;
 
 /// Runs a graph on the CPU.
 pub struct CpuBackend<'a> {
-    graph: Graph<'a>,
-    settings: CpuSettings,
-    plan: Plan,
-    team: Team,
-    arena: Arena,
-    memory: Vec<LayerMemory>,
-    /// The weights that are vectors, decoded; empty for the others.
-    vectors: Vec<Vec<f32>>,
-    counters: Vec<Counter>,
-    scratch: Vec<Mutex<Scratch>>,
-    vocabulary: usize,
-    position: usize,
-    logits: Vec<f32>,
+    machine: Precision<'a>,
+    /// The logits of `audit`, rounded.
+    rounded: Vec<f32>,
 }
 
-/// Whether a weight is multiplied with quantised activations.
-fn is_fast(tier: Tier, format: Format) -> bool {
-    tier == Tier::Fast && !format.is_float()
+/// The precision of a tier.
+enum Precision<'a> {
+    Single(Machine<'a, f32>),
+    Double(Machine<'a, f64>),
 }
 
-impl Work<'_, '_> {
-    /// Whether a weight is multiplied with quantised activations.
-    fn is_fast(&self, weight: &Tensor<'_>) -> bool {
-        is_fast(self.tier, weight.format)
-    }
+/// The same on a machine of either precision.
+macro_rules! either {
+    ($precision:expr, $machine:ident => $body:expr) => {
+        match $precision {
+            Precision::Single($machine) => $body,
+            Precision::Double($machine) => $body,
+        }
+    };
 }
 
 impl<'a> CpuBackend<'a> {
@@ -62,43 +45,19 @@ impl<'a> CpuBackend<'a> {
     ///
     /// [`BackendError`] for settings that cannot be met.
     pub fn new(graph: &Graph<'a>, settings: &CpuSettings) -> Result<Self, BackendError> {
-        for (setting, value) in [
-            ("threads", settings.threads),
-            ("context", settings.context),
-            ("batch", settings.batch),
-        ] {
-            if value == 0 {
-                return Err(BackendError::Zero { setting });
-            }
-        }
-        let settings = CpuSettings {
-            batch: settings.batch.min(settings.context),
-            ..settings.clone()
-        };
-        let plan = Plan::new(graph, |weight| is_fast(settings.tier, weight.format));
-        let memory = graph
-            .caches
-            .iter()
-            .map(|cache| LayerMemory::new(cache, settings.cache, settings.context, settings.batch));
         Ok(Self {
-            arena: Arena::new(graph, &plan, settings.batch)?,
-            memory: memory.collect::<Result<_, _>>()?,
-            vectors: vectors(graph, &settings)?,
-            counters: plan.stages.iter().map(|_| Counter::default()).collect(),
-            scratch: (0..settings.threads).map(|_| Mutex::default()).collect(),
-            team: Team::new(settings.threads)?,
-            vocabulary: vocabulary(graph),
-            graph: graph.clone(),
-            position: 0,
-            logits: Vec::new(),
-            settings,
-            plan,
+            machine: match settings.tier {
+                Tier::Fast | Tier::F32 => Precision::Single(Machine::new(graph, settings)?),
+                Tier::Audit => Precision::Double(Machine::new(graph, settings)?),
+            },
+            rounded: Vec::new(),
         })
     }
 
     /// Reads the tokens of a step, in batches.
     ///
-    /// The result holds the logits that were asked for, `[tokens, vocabulary]`.
+    /// The result holds the logits that were asked for, `[tokens, vocabulary]`; those of `audit` are
+    /// rounded, see [`Self::exact_logits`].
     ///
     /// # Errors
     ///
@@ -120,187 +79,60 @@ impl<'a> CpuBackend<'a> {
         self.read(step, Some(observer))
     }
 
+    fn read(
+        &mut self,
+        step: &Step<'_>,
+        observer: Option<&mut dyn Observer>,
+    ) -> Result<&[f32], BackendError> {
+        match &mut self.machine {
+            Precision::Single(machine) => machine.read(step, observer),
+            Precision::Double(machine) => {
+                let logits = machine.read(step, observer)?;
+                self.rounded.clear();
+                self.rounded
+                    .extend(logits.iter().map(|&logit| logit as f32));
+                Ok(&self.rounded)
+            }
+        }
+    }
+
+    /// The logits of the last step as `audit` computed them; `None` in the other tiers, whose logits
+    /// are `f32`.
+    pub fn exact_logits(&self) -> Option<&[f64]> {
+        match &self.machine {
+            Precision::Single(_) => None,
+            Precision::Double(machine) => Some(machine.logits()),
+        }
+    }
+
     /// Positions read.
     pub fn position(&self) -> usize {
-        self.position
+        either!(&self.machine, machine => machine.position)
     }
 
     /// Positions that can be remembered.
     pub fn context(&self) -> usize {
-        self.settings.context
+        either!(&self.machine, machine => machine.context())
     }
 
     /// What the back end was made with.
     pub fn settings(&self) -> &CpuSettings {
-        &self.settings
+        either!(&self.machine, machine => machine.settings())
     }
 
     /// Forgets from `position` on; false, and nothing is forgotten, if a sliding window no longer
     /// holds what the position sees.
     pub fn rewind(&mut self, position: usize) -> bool {
-        let possible = position <= self.position
-            && self
-                .memory
-                .iter()
-                .all(|memory| memory.holds(position, self.position));
-        if possible {
-            self.position = position;
-        }
-        possible
+        either!(&mut self.machine, machine => machine.rewind(position))
     }
 
     /// Forgets everything.
     pub fn reset(&mut self) {
-        self.position = 0;
+        either!(&mut self.machine, machine => machine.reset());
     }
 
     /// Bytes of the keys and values, and of the intermediates.
     pub fn memory_bytes(&self) -> usize {
-        self.memory.iter().map(LayerMemory::bytes).sum::<usize>() + self.arena.bytes_held()
+        either!(&self.machine, machine => machine.memory_bytes())
     }
-
-    fn check(&self, step: &Step<'_>) -> Result<(), BackendError> {
-        if step.tokens.is_empty() {
-            return Err(BackendError::NoTokens);
-        }
-        if step.position != self.position {
-            return Err(BackendError::Position {
-                found: step.position,
-                read: self.position,
-            });
-        }
-        let (context, read, more) = (self.settings.context, self.position, step.tokens.len());
-        if more > context - read {
-            return Err(BackendError::ContextFull {
-                context,
-                read,
-                more,
-            });
-        }
-        let vocabulary = self.vocabulary;
-        match step
-            .tokens
-            .iter()
-            .find(|&&token| token as usize >= vocabulary)
-        {
-            Some(&token) => Err(BackendError::Token { token, vocabulary }),
-            None => Ok(()),
-        }
-    }
-
-    fn read(
-        &mut self,
-        step: &Step<'_>,
-        mut observer: Option<&mut dyn Observer>,
-    ) -> Result<&[f32], BackendError> {
-        self.check(step)?;
-        self.logits.clear();
-        let batch = match step.logits {
-            Logits::All => self.settings.batch.min(LOGITS_BATCH),
-            _ => self.settings.batch,
-        };
-        let start = self.position;
-        let mut rest = step.tokens;
-        while !rest.is_empty() {
-            let (now, later) = rest.split_at(rest.len().min(batch));
-            let wanted = match step.logits {
-                Logits::All => 0..now.len(),
-                Logits::Last if later.is_empty() => now.len() - 1..now.len(),
-                _ => 0..0,
-            };
-            let done = match &mut observer {
-                Some(observer) => self.watched(now, wanted, *observer),
-                None => self.batch(now, wanted),
-            };
-            if let Err(error) = done {
-                self.position = start;
-                return Err(error);
-            }
-            self.position += now.len();
-            rest = later;
-        }
-        Ok(&self.logits)
-    }
-
-    /// Runs one batch; `run` gives the work to the workers and says whether none failed.
-    fn run_batch(
-        &mut self,
-        tokens: &[u32],
-        wanted: Range<usize>,
-        run: impl FnOnce(&Team, &Work<'_, '_>) -> bool,
-    ) -> Result<bool, BackendError> {
-        self.arena.reserve(self.graph.logits, wanted.end)?;
-        self.counters.iter_mut().for_each(Counter::reset);
-        let work = Work {
-            graph: &self.graph,
-            plan: &self.plan,
-            arena: &self.arena,
-            memory: &self.memory,
-            vectors: &self.vectors,
-            level: self.settings.level,
-            tier: self.settings.tier,
-            tokens,
-            position: self.position,
-            wanted: wanted.clone(),
-            counters: &self.counters,
-            scratch: &self.scratch,
-        };
-        let finished = run(&self.team, &work);
-        if finished && !wanted.is_empty() {
-            // SAFETY: the workers are done.
-            let logits = unsafe {
-                self.arena
-                    .rows(self.graph.logits, wanted.start, wanted.len())
-            };
-            self.logits.extend_from_slice(logits);
-            return Ok(logits.iter().all(|logit| logit.is_finite()));
-        }
-        Ok(finished)
-    }
-
-    fn batch(&mut self, tokens: &[u32], wanted: Range<usize>) -> Result<(), BackendError> {
-        let run = |team: &Team, work: &Work<'_, '_>| team.run(|member| work.run(member, |_, _| {}));
-        if self.run_batch(tokens, wanted.clone(), run)? {
-            Ok(())
-        } else {
-            Err(self.find_non_finite(tokens, wanted))
-        }
-    }
-}
-
-/// Rows of the embedding.
-fn vocabulary(graph: &Graph<'_>) -> usize {
-    let table = graph.ops.iter().find_map(|op| match op {
-        Op::Embed { table, .. } => Some(graph.weights[table.0 as usize].shape.rows()),
-        _ => None,
-    });
-    table.unwrap_or(0)
-}
-
-/// Decodes norms and biases.
-fn vectors(graph: &Graph<'_>, settings: &CpuSettings) -> Result<Vec<Vec<f32>>, BackendError> {
-    let mut vectors = vec![Vec::new(); graph.weights.len()];
-    for op in &graph.ops {
-        let id = match op {
-            Op::Norm { weight, .. } => Some(weight),
-            Op::Bias { bias, .. } => Some(bias),
-            _ => None,
-        };
-        let Some(WeightId(id)) = id else { continue };
-        let tensor = &graph.weights[*id as usize];
-        if !tensor.format.is_float() {
-            return Err(BackendError::NotFloats {
-                tensor: tensor.name.to_owned(),
-                format: tensor.format,
-            });
-        }
-        let mut values = vec![0.0; tensor.shape.len()];
-        settings.level.run(Dequantise {
-            format: tensor.format,
-            row: tensor.bytes,
-            out: &mut values,
-        });
-        vectors[*id as usize] = values;
-    }
-    Ok(vectors)
 }

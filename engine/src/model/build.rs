@@ -32,9 +32,9 @@ pub(super) struct Attention {
     /// How many positions are seen; `None`: all.
     pub(super) window: Option<usize>,
     /// Multiplies the query.
-    pub(super) query_scale: f32,
+    pub(super) query_scale: f64,
     /// Multiplies the scores.
-    pub(super) score_scale: f32,
+    pub(super) score_scale: f64,
     /// Bounds the scores.
     pub(super) soft_cap: Option<f32>,
 }
@@ -117,7 +117,7 @@ impl<'g, 'a> Build<'g, 'a> {
     }
 
     /// The scaled embedding, and the weight for a tied head.
-    pub(super) fn embed(&mut self, scale: f32) -> Result<(TensorId, WeightId), ModelError> {
+    pub(super) fn embed(&mut self, scale: f64) -> Result<(TensorId, WeightId), ModelError> {
         let tensor = self.weights.take(
             "token_embd.weight",
             Shape::matrix(self.config.width, self.config.vocabulary),

@@ -81,8 +81,8 @@ fn build(b: &mut Build<'_, '_>, generation: &Generation) -> Result<(), ModelErro
     let query_scale = b
         .keys
         .positive("attention.scale")?
-        .unwrap_or(1.0 / (scaled_by as f32).sqrt());
-    let (mut x, embedding) = b.embed((c.width as f32).sqrt())?;
+        .map_or(1.0 / (scaled_by as f64).sqrt(), f64::from);
+    let (mut x, embedding) = b.embed((c.width as f64).sqrt())?;
     for i in 0..c.layers {
         let window = window.filter(|_| slides.layer(i));
         let attention = Attention {

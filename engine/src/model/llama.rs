@@ -8,12 +8,12 @@ pub(super) fn build(b: &mut Build<'_, '_>) -> Result<(), ModelError> {
     let c = b.config;
     let factors = b.rope_factors()?;
     let rope = b.rope(&c.rope, Pairing::Interleaved, factors.as_deref());
-    let scale = 1.0 / (c.key_width as f32).sqrt();
+    let scale = 1.0 / (c.key_width as f64).sqrt();
     let attention = Attention {
         rope,
         window: None,
         query_scale: 1.0,
-        score_scale: b.keys.positive("attention.scale")?.unwrap_or(scale),
+        score_scale: b.keys.positive("attention.scale")?.map_or(scale, f64::from),
         soft_cap: None,
     };
     let (mut x, embedding) = b.embed(1.0)?;

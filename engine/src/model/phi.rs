@@ -21,7 +21,7 @@ pub(super) fn build_3(b: &mut Build<'_, '_>) -> Result<(), ModelError> {
             .keys
             .count_or_zero("attention.sliding_window")?
             .filter(|&window| window > 0 && window < c.context),
-        query_scale: 1.0 / (c.key_width as f32).sqrt(),
+        query_scale: 1.0 / (c.key_width as f64).sqrt(),
         score_scale: 1.0,
         soft_cap: None,
     };

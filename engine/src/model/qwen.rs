@@ -16,7 +16,7 @@ pub(super) fn build_3(b: &mut Build<'_, '_>) -> Result<(), ModelError> {
 fn build(b: &mut Build<'_, '_>, norms: bool) -> Result<(), ModelError> {
     let c = b.config;
     let rope = b.rope(&c.rope, Pairing::Halves, None);
-    let score_scale = 1.0 / (c.key_width as f32).sqrt();
+    let score_scale = 1.0 / (c.key_width as f64).sqrt();
     let attention = Attention {
         rope,
         window: None,

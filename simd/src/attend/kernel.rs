@@ -1,9 +1,8 @@
 //! Queries against the chunks of one head's cache.
 
-use super::stored::{Bytes, Floats, Halves, Stored};
+use super::stored::{Bytes, Doubles, Floats, Halves, Stored};
 use super::{CHUNK, CacheFormat, KEY_BLOCK};
-use crate::math::{exp, tanh};
-use crate::{Isa, Kernel};
+use crate::{Isa, Kernel, Real};
 use std::ops::Range;
 
 /// One head's keys and values: a ring of whole chunks.
@@ -25,7 +24,7 @@ pub struct KeyValues<'a> {
 
 impl KeyValues<'_> {
     /// The key of a position that the ring holds.
-    pub fn key(&self, position: usize) -> Vec<f32> {
+    pub fn key<R: Real>(&self, position: usize) -> Vec<R> {
         let slot = position % self.positions;
         let block_bytes = self.format.key_block_bytes(self.key_width);
         let block = &self.keys[slot / KEY_BLOCK * block_bytes..][..block_bytes];
@@ -35,42 +34,43 @@ impl KeyValues<'_> {
 }
 
 /// One query and where its result goes.
-pub struct Column<'a> {
+pub struct Column<'a, R> {
     /// As wide as a key.
-    pub query: &'a [f32],
+    pub query: &'a [R],
     /// The positions it sees; not empty.
     pub sees: Range<usize>,
     /// As wide as a value.
-    pub out: &'a mut [f32],
+    pub out: &'a mut [R],
 }
 
 /// Memory of the kernel; kept between calls, one per thread.
 #[derive(Debug, Default)]
-pub struct AttendScratch {
-    sums: Vec<[f32; 16]>,
-    chunk: Vec<[f32; 16]>,
+pub struct AttendScratch<R> {
+    sums: Vec<[R; 16]>,
+    chunk: Vec<[R; 16]>,
 }
 
 /// Attends with every column.
-pub struct Attend<'a, 'c> {
+pub struct Attend<'a, 'c, R> {
     /// The cache of the head.
     pub cache: KeyValues<'a>,
     /// Multiplies the scores.
-    pub scale: f32,
+    pub scale: R,
     /// `cap · tanh(score / cap)`, after the scale.
-    pub soft_cap: Option<f32>,
+    pub soft_cap: Option<R>,
     /// The queries; neighbours that see nearly the same positions go together.
-    pub columns: &'a mut [Column<'c>],
+    pub columns: &'a mut [Column<'c, R>],
     /// Working memory.
-    pub scratch: &'a mut AttendScratch,
+    pub scratch: &'a mut AttendScratch<R>,
 }
 
-impl Kernel for Attend<'_, '_> {
+impl<R: Real> Kernel for Attend<'_, '_, R> {
     type Output = ();
 
     #[inline(always)]
     fn run<I: Isa>(self, isa: I) {
         match self.cache.format {
+            CacheFormat::F64 => self.stored::<I, Doubles>(isa),
             CacheFormat::F32 => self.stored::<I, Floats>(isa),
             CacheFormat::F16 => self.stored::<I, Halves>(isa),
             CacheFormat::Q8_0 => self.stored::<I, Bytes>(isa),
@@ -79,16 +79,16 @@ impl Kernel for Attend<'_, '_> {
 }
 
 /// Scores, then weights, of up to four columns in a chunk.
-type Scores<const T: usize> = [[[f32; KEY_BLOCK]; CHUNK / KEY_BLOCK]; T];
+type Scores<R, const T: usize> = [[[R; KEY_BLOCK]; CHUNK / KEY_BLOCK]; T];
 
 /// The running maximum and sum of a column.
 #[derive(Clone, Copy)]
-struct Total {
-    max: f32,
-    sum: f32,
+struct Total<R> {
+    max: R,
+    sum: R,
 }
 
-impl Attend<'_, '_> {
+impl<R: Real> Attend<'_, '_, R> {
     #[inline(always)]
     fn stored<I: Isa, S: Stored>(self, isa: I) {
         let Attend {
@@ -118,33 +118,33 @@ impl Attend<'_, '_> {
 }
 
 /// What all columns share.
-struct Work<'a> {
+struct Work<'a, R> {
     cache: KeyValues<'a>,
-    scale: f32,
-    soft_cap: Option<f32>,
+    scale: R,
+    soft_cap: Option<R>,
 }
 
-impl Work<'_> {
+impl<R: Real> Work<'_, R> {
     /// `T` columns through all chunks that any of them sees.
     #[inline(always)]
     fn columns<I: Isa, S: Stored, const T: usize>(
         &self,
         isa: I,
-        mut columns: [&mut Column<'_>; T],
-        scratch: &mut AttendScratch,
+        mut columns: [&mut Column<'_, R>; T],
+        scratch: &mut AttendScratch<R>,
     ) {
         let lanes = self.cache.value_width.div_ceil(16);
         scratch.sums.clear();
-        scratch.sums.resize(T * lanes, [0.0; 16]);
+        scratch.sums.resize(T * lanes, [R::default(); 16]);
         scratch.chunk.clear();
-        scratch.chunk.resize(T * lanes, [0.0; 16]);
+        scratch.chunk.resize(T * lanes, [R::default(); 16]);
         let mut totals = [Total {
-            max: f32::NEG_INFINITY,
-            sum: 0.0,
+            max: R::NEG_INFINITY,
+            sum: R::default(),
         }; T];
         let mut first = usize::MAX;
         let mut end = 0;
-        let mut queries: [&[f32]; T] = [&[]; T];
+        let mut queries: [&[R]; T] = [&[]; T];
         for (query, column) in queries.iter_mut().zip(&columns) {
             first = first.min(column.sees.start);
             end = end.max(column.sees.end);
@@ -154,17 +154,17 @@ impl Work<'_> {
             let start = chunk * CHUNK;
             let from = first.max(start) - start;
             let to = end.min(start + CHUNK) - start;
-            let mut scores: Scores<T> = [[[0.0; KEY_BLOCK]; CHUNK / KEY_BLOCK]; T];
+            let mut scores: Scores<R, T> = [[[R::default(); KEY_BLOCK]; CHUNK / KEY_BLOCK]; T];
             self.score::<I, S, T>(isa, start, from..to, &queries, &mut scores);
             let mut seen = [Total {
-                max: f32::NEG_INFINITY,
-                sum: 0.0,
+                max: R::NEG_INFINITY,
+                sum: R::default(),
             }; T];
             for t in 0..T {
                 let sees = &columns[t].sees;
                 let visible = sees.start.max(start)..sees.end.min(start + CHUNK);
                 if visible.is_empty() {
-                    scores[t] = [[0.0; KEY_BLOCK]; CHUNK / KEY_BLOCK];
+                    scores[t] = [[R::default(); KEY_BLOCK]; CHUNK / KEY_BLOCK];
                 } else {
                     seen[t] = self.weigh(
                         isa,
@@ -188,7 +188,7 @@ impl Work<'_> {
             .zip(&totals)
         {
             for (out, sum) in column.out.iter_mut().zip(sums.as_flattened()) {
-                *out = sum / total.sum;
+                *out = *sum / total.sum;
             }
         }
     }
@@ -200,8 +200,8 @@ impl Work<'_> {
         isa: I,
         start: usize,
         range: Range<usize>,
-        queries: &[&[f32]; T],
-        scores: &mut Scores<T>,
+        queries: &[&[R]; T],
+        scores: &mut Scores<R, T>,
     ) {
         let block_bytes = self.cache.format.key_block_bytes(self.cache.key_width);
         let slot = start % self.cache.positions / KEY_BLOCK;
@@ -213,20 +213,23 @@ impl Work<'_> {
                 &self.cache.keys[(slot + block + i.min(last - 1 - block)) * block_bytes..]
                     [..block_bytes]
             };
-            let mut sums = [[isa.splat(0.0); 2]; T];
+            let mut sums = [[R::default().splat(isa); 2]; T];
             let keys = [at(0), at(1)];
             for d in 0..self.cache.key_width {
-                let [even, odd] = [S::key(isa, keys[0], d), S::key(isa, keys[1], d)];
+                let [even, odd] = [
+                    S::key::<I, R>(isa, keys[0], d),
+                    S::key::<I, R>(isa, keys[1], d),
+                ];
                 for t in 0..T {
-                    let q = isa.splat(queries[t][d]);
-                    sums[t][0] = isa.add(sums[t][0], isa.mul(q, even));
-                    sums[t][1] = isa.add(sums[t][1], isa.mul(q, odd));
+                    let q = queries[t][d].splat(isa);
+                    sums[t][0] = R::add_lanes(isa, sums[t][0], R::mul_lanes(isa, q, even));
+                    sums[t][1] = R::add_lanes(isa, sums[t][1], R::mul_lanes(isa, q, odd));
                 }
             }
             for t in 0..T {
-                isa.store(sums[t][0], &mut scores[t][block]);
+                R::store(isa, sums[t][0], &mut scores[t][block]);
                 if block + 1 < last {
-                    isa.store(sums[t][1], &mut scores[t][block + 1]);
+                    R::store(isa, sums[t][1], &mut scores[t][block + 1]);
                 }
             }
             block += 2;
@@ -238,30 +241,30 @@ impl Work<'_> {
     fn weigh<I: Isa>(
         &self,
         isa: I,
-        scores: &mut [[f32; KEY_BLOCK]; CHUNK / KEY_BLOCK],
+        scores: &mut [[R; KEY_BLOCK]; CHUNK / KEY_BLOCK],
         visible: Range<usize>,
-    ) -> Total {
+    ) -> Total<R> {
         let flat = scores.as_flattened_mut();
-        let mut max = f32::NEG_INFINITY;
+        let mut max = R::NEG_INFINITY;
         for score in &mut flat[visible.clone()] {
             *score *= self.scale;
             if let Some(cap) = self.soft_cap {
-                *score = cap * tanh(*score / cap);
+                *score = cap * (*score / cap).tanh();
             }
             max = if *score > max { *score } else { max };
         }
-        flat[..visible.start].fill(0.0);
-        flat[visible.end..].fill(0.0);
+        flat[..visible.start].fill(R::default());
+        flat[visible.end..].fill(R::default());
         for score in &mut flat[visible] {
-            *score = exp(*score - max);
+            *score = (*score - max).exp();
         }
-        let mut sum = isa.splat(0.0);
+        let mut sum = R::default().splat(isa);
         for block in scores.iter() {
-            sum = isa.add(sum, isa.load(block));
+            sum = R::add_lanes(isa, sum, R::load(isa, block));
         }
         Total {
             max,
-            sum: isa.sum(sum),
+            sum: R::sum(isa, sum),
         }
     }
 
@@ -272,8 +275,8 @@ impl Work<'_> {
         isa: I,
         start: usize,
         range: Range<usize>,
-        weights: &Scores<T>,
-        out: &mut [[f32; 16]],
+        weights: &Scores<R, T>,
+        out: &mut [[R; 16]],
     ) {
         let row_bytes = self.cache.format.value_bytes(self.cache.value_width);
         let lanes = self.cache.value_width.div_ceil(16);
@@ -281,24 +284,25 @@ impl Work<'_> {
         let rows = &self.cache.values[slot * row_bytes..][..CHUNK * row_bytes];
         for first in (0..lanes).step_by(4) {
             let used = (lanes - first).min(4);
-            let mut sums = [[isa.splat(0.0); 4]; T];
+            let mut sums = [[R::default().splat(isa); 4]; T];
             for p in range.clone() {
                 let row = &rows[p * row_bytes..][..row_bytes];
-                let mut values = [isa.splat(0.0); 4];
+                let mut values = [R::default().splat(isa); 4];
                 for i in 0..4 {
-                    values[i] = S::value(isa, row, first + i.min(used - 1));
+                    values[i] = S::value::<I, R>(isa, row, first + i.min(used - 1));
                 }
                 for t in 0..T {
-                    let weight = isa.splat(weights[t][p / KEY_BLOCK][p % KEY_BLOCK]);
+                    let weight = weights[t][p / KEY_BLOCK][p % KEY_BLOCK].splat(isa);
                     for i in 0..4 {
-                        sums[t][i] = isa.add(sums[t][i], isa.mul(weight, values[i]));
+                        sums[t][i] =
+                            R::add_lanes(isa, sums[t][i], R::mul_lanes(isa, weight, values[i]));
                     }
                 }
             }
             for t in 0..T {
                 for i in 0..4 {
                     if i < used {
-                        isa.store(sums[t][i], &mut out[t * lanes + first + i]);
+                        R::store(isa, sums[t][i], &mut out[t * lanes + first + i]);
                     }
                 }
             }
@@ -308,8 +312,8 @@ impl Work<'_> {
 
 /// Adds a chunk to the running sums by the online-softmax rule.
 #[inline(always)]
-fn merge(sums: &mut [[f32; 16]], chunk: &[[f32; 16]], total: &mut Total, seen: &Total) {
-    if seen.sum == 0.0 && seen.max == f32::NEG_INFINITY {
+fn merge<R: Real>(sums: &mut [[R; 16]], chunk: &[[R; 16]], total: &mut Total<R>, seen: &Total<R>) {
+    if seen.sum == R::default() && seen.max == R::NEG_INFINITY {
         return;
     }
     let max = if seen.max > total.max {
@@ -317,7 +321,7 @@ fn merge(sums: &mut [[f32; 16]], chunk: &[[f32; 16]], total: &mut Total, seen: &
     } else {
         total.max
     };
-    let (old, new) = (exp(total.max - max), exp(seen.max - max));
+    let (old, new) = ((total.max - max).exp(), (seen.max - max).exp());
     for (sums, chunk) in sums.as_flattened_mut().iter_mut().zip(chunk.as_flattened()) {
         *sums = *sums * old + *chunk * new;
     }

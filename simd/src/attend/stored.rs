@@ -2,15 +2,19 @@
 
 use super::KEY_BLOCK;
 use super::cache::{KEY_GROUP, SCALE, VALUE_GROUP};
-use crate::Isa;
+use crate::{Isa, Real};
 
 /// How one [`super::CacheFormat`] is read.
 pub(super) trait Stored: Copy {
     /// Element `d` of the keys of 16 positions.
-    fn key<I: Isa>(isa: I, block: &[u8], d: usize) -> I::Reals;
+    fn key<I: Isa, R: Real>(isa: I, block: &[u8], d: usize) -> R::Lanes<I>;
     /// Elements `16 i ..` of a value.
-    fn value<I: Isa>(isa: I, row: &[u8], i: usize) -> I::Reals;
+    fn value<I: Isa, R: Real>(isa: I, row: &[u8], i: usize) -> R::Lanes<I>;
 }
+
+/// 64-bit floats.
+#[derive(Clone, Copy)]
+pub(super) struct Doubles;
 
 /// 32-bit floats.
 #[derive(Clone, Copy)]
@@ -24,25 +28,46 @@ pub(super) struct Halves;
 #[derive(Clone, Copy)]
 pub(super) struct Bytes;
 
-impl Stored for Floats {
+/// 16 little-endian doubles.
+#[inline(always)]
+fn doubles<I: Isa, R: Real>(isa: I, bytes: &[u8; 128]) -> R::Lanes<I> {
+    let mut lanes = [R::default(); 16];
+    for (lane, &bytes) in lanes.iter_mut().zip(bytes.as_chunks().0) {
+        *lane = R::of(f64::from_le_bytes(bytes));
+    }
+    R::load(isa, &lanes)
+}
+
+impl Stored for Doubles {
     #[inline(always)]
-    fn key<I: Isa>(isa: I, block: &[u8], d: usize) -> I::Reals {
-        isa.load_floats(&block.as_chunks().0[d])
+    fn key<I: Isa, R: Real>(isa: I, block: &[u8], d: usize) -> R::Lanes<I> {
+        doubles::<I, R>(isa, &block.as_chunks().0[d])
     }
     #[inline(always)]
-    fn value<I: Isa>(isa: I, row: &[u8], i: usize) -> I::Reals {
-        isa.load_floats(&row.as_chunks().0[i])
+    fn value<I: Isa, R: Real>(isa: I, row: &[u8], i: usize) -> R::Lanes<I> {
+        doubles::<I, R>(isa, &row.as_chunks().0[i])
+    }
+}
+
+impl Stored for Floats {
+    #[inline(always)]
+    fn key<I: Isa, R: Real>(isa: I, block: &[u8], d: usize) -> R::Lanes<I> {
+        R::widen(isa, isa.load_floats(&block.as_chunks().0[d]))
+    }
+    #[inline(always)]
+    fn value<I: Isa, R: Real>(isa: I, row: &[u8], i: usize) -> R::Lanes<I> {
+        R::widen(isa, isa.load_floats(&row.as_chunks().0[i]))
     }
 }
 
 impl Stored for Halves {
     #[inline(always)]
-    fn key<I: Isa>(isa: I, block: &[u8], d: usize) -> I::Reals {
-        isa.load_halves(&block.as_chunks().0[d])
+    fn key<I: Isa, R: Real>(isa: I, block: &[u8], d: usize) -> R::Lanes<I> {
+        R::widen(isa, isa.load_halves(&block.as_chunks().0[d]))
     }
     #[inline(always)]
-    fn value<I: Isa>(isa: I, row: &[u8], i: usize) -> I::Reals {
-        isa.load_halves(&row.as_chunks().0[i])
+    fn value<I: Isa, R: Real>(isa: I, row: &[u8], i: usize) -> R::Lanes<I> {
+        R::widen(isa, isa.load_halves(&row.as_chunks().0[i]))
     }
 }
 
@@ -58,19 +83,20 @@ fn signed<I: Isa>(isa: I, bytes: &[u8; 16]) -> I::Reals {
 
 impl Stored for Bytes {
     #[inline(always)]
-    fn key<I: Isa>(isa: I, block: &[u8], d: usize) -> I::Reals {
+    fn key<I: Isa, R: Real>(isa: I, block: &[u8], d: usize) -> R::Lanes<I> {
         let group = &block[d / 32 * KEY_GROUP..][..KEY_GROUP];
         let (scales, quants) = group.split_at(KEY_BLOCK * SCALE);
         let scales = isa.load_floats(scales.first_chunk().expect("16 scales"));
-        isa.mul(signed(isa, &quants.as_chunks().0[d % 32]), scales)
+        R::widen(
+            isa,
+            isa.mul(signed(isa, &quants.as_chunks().0[d % 32]), scales),
+        )
     }
     #[inline(always)]
-    fn value<I: Isa>(isa: I, row: &[u8], i: usize) -> I::Reals {
+    fn value<I: Isa, R: Real>(isa: I, row: &[u8], i: usize) -> R::Lanes<I> {
         let group = &row[i / 2 * VALUE_GROUP..][..VALUE_GROUP];
         let scale = f32::from_le_bytes(*group.first_chunk().expect("a scale"));
-        isa.mul(
-            signed(isa, &group[SCALE..].as_chunks().0[i % 2]),
-            isa.splat(scale),
-        )
+        let quants = signed(isa, &group[SCALE..].as_chunks().0[i % 2]);
+        R::widen(isa, isa.mul(quants, isa.splat(scale)))
     }
 }

@@ -11,6 +11,8 @@ use std::marker::PhantomData;
 pub struct Decode<'a, L> {
     /// The rows' bytes, one row after another.
     pub rows: &'a [u8],
+    /// Bytes that will be read after the rows, if any.
+    pub ahead: &'a [u8],
     /// One token, 32 elements of a row to a group.
     pub input: &'a [InputGroup],
     /// One per row.
@@ -71,11 +73,14 @@ impl<L: Layout> Kernel for Decode<'_, L> {
         let bias = bias::<I, L>();
         for (panel, out) in self.out.chunks_mut(16).enumerate() {
             let rows = sixteen::<L>(self.rows, row_bytes, 16 * panel);
-            let ahead = &self.rows[(16 * (panel + 1) * row_bytes).min(self.rows.len())..];
+            // The 16 rows after these are asked for meanwhile, as much of those as is used of these.
+            let ahead = match self.rows.get(16 * (panel + 1) * row_bytes..) {
+                Some(rows) if !rows.is_empty() => rows,
+                _ => self.ahead,
+            };
             let together = 16 * L::FORMAT.block_bytes();
             let mut y = isa.splat(0.0);
             for (index, input) in self.input.chunks_exact(L::GROUPS).enumerate() {
-                // The 16 rows after these lie behind them: as much of those as is used of these.
                 prefetch(
                     ahead
                         .get(index * together..(index + 1) * together)

@@ -1,10 +1,9 @@
 //! The 128-bit baseline of the target through `wide`: SSE2, NEON or WebAssembly's simd128.
 
-use super::scalar::fold;
 use crate::half_bits::half_to_f32;
 use crate::isa::Isa;
 use bytemuck::cast;
-use wide::{f32x4, i16x8, i32x4, u32x4};
+use wide::{f32x4, f64x2, i16x8, i32x4, u32x4};
 
 /// The level that every machine has.
 #[derive(Clone, Copy, Debug)]
@@ -12,6 +11,7 @@ pub struct Portable;
 
 type Words = [u32x4; 4];
 type Reals = [f32x4; 4];
+type Doubles = [f64x2; 8];
 
 /// The even and the odd bytes of every 16 bits, widened with their sign.
 #[inline(always)]
@@ -45,6 +45,7 @@ fn each<T: Copy, U: Copy, V>(a: [T; 4], b: [U; 4], f: impl Fn(T, U) -> V) -> [V;
 impl Isa for Portable {
     type Words = Words;
     type Reals = Reals;
+    type Doubles = Doubles;
 
     const WIDE: bool = false;
     const SIGNED_BIAS: i32 = 0;
@@ -176,7 +177,38 @@ impl Isa for Portable {
         cast(words)
     }
     #[inline(always)]
-    fn sum(self, reals: Reals) -> f32 {
-        fold(cast(reals))
+    fn load_doubles(self, doubles: &[f64; 16]) -> Doubles {
+        cast(*doubles)
+    }
+    #[inline(always)]
+    fn store_doubles(self, doubles: Doubles, to: &mut [f64; 16]) {
+        *to = cast(doubles);
+    }
+    #[inline(always)]
+    fn splat_double(self, x: f64) -> Doubles {
+        [f64x2::splat(x); 8]
+    }
+    #[inline(always)]
+    fn add_doubles(self, mut a: Doubles, b: Doubles) -> Doubles {
+        for i in 0..8 {
+            a[i] += b[i];
+        }
+        a
+    }
+    #[inline(always)]
+    fn mul_doubles(self, mut a: Doubles, b: Doubles) -> Doubles {
+        for i in 0..8 {
+            a[i] *= b[i];
+        }
+        a
+    }
+    #[inline(always)]
+    fn widen(self, reals: Reals) -> Doubles {
+        let reals: [f32; 16] = cast(reals);
+        let mut doubles = [0.0; 16];
+        for i in 0..16 {
+            doubles[i] = f64::from(reals[i]);
+        }
+        cast(doubles)
     }
 }

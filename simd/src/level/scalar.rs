@@ -7,14 +7,6 @@ use crate::isa::Isa;
 #[derive(Clone, Copy, Debug)]
 pub struct Scalar;
 
-/// Adds 16 lanes in the order that [`Isa::sum`] promises.
-#[inline(always)]
-pub(crate) fn fold(v: [f32; 16]) -> f32 {
-    let eight: [f32; 8] = std::array::from_fn(|i| v[i] + v[i + 8]);
-    let four: [f32; 4] = std::array::from_fn(|i| eight[i] + eight[i + 4]);
-    (four[0] + four[2]) + (four[1] + four[3])
-}
-
 /// Bit `b` of a nibble as the lowest bit of byte `b`.
 #[inline(always)]
 pub(crate) fn spread(nibble: u32) -> u32 {
@@ -38,6 +30,7 @@ fn signed(word: u32) -> [i32; 4] {
 impl Isa for Scalar {
     type Words = [u32; 16];
     type Reals = [f32; 16];
+    type Doubles = [f64; 16];
 
     const WIDE: bool = false;
     const SIGNED_BIAS: i32 = 0;
@@ -175,7 +168,27 @@ impl Isa for Scalar {
         words.map(f32::from_bits)
     }
     #[inline(always)]
-    fn sum(self, reals: [f32; 16]) -> f32 {
-        fold(reals)
+    fn load_doubles(self, doubles: &[f64; 16]) -> [f64; 16] {
+        *doubles
+    }
+    #[inline(always)]
+    fn store_doubles(self, doubles: [f64; 16], to: &mut [f64; 16]) {
+        *to = doubles;
+    }
+    #[inline(always)]
+    fn splat_double(self, x: f64) -> [f64; 16] {
+        [x; 16]
+    }
+    #[inline(always)]
+    fn add_doubles(self, a: [f64; 16], b: [f64; 16]) -> [f64; 16] {
+        each(a, b, |a, b| a + b)
+    }
+    #[inline(always)]
+    fn mul_doubles(self, a: [f64; 16], b: [f64; 16]) -> [f64; 16] {
+        each(a, b, |a, b| a * b)
+    }
+    #[inline(always)]
+    fn widen(self, reals: [f32; 16]) -> [f64; 16] {
+        reals.map(f64::from)
     }
 }

@@ -1,6 +1,6 @@
 //! What every block format is read as.
 
-use crate::{Format, Isa};
+use crate::{Format, Isa, Real};
 
 /// 32 consecutive weights of a row.
 ///
@@ -33,16 +33,20 @@ impl Group {
         }
     }
 
-    /// The weights, each rounded once to `f32` where the product is not exact.
-    pub fn values(&self) -> [f32; 32] {
-        std::array::from_fn(|i| {
-            let value = self.scale * (self.halves[i / 16] * f32::from(self.quants[i]));
-            if self.min == 0.0 {
-                value
-            } else {
-                value - self.min * self.min_halves[i / 16]
+    /// The weights: exact in `f64`, in `f32` rounded once where the product is not exact.
+    #[inline(always)]
+    pub fn values<R: Real>(&self) -> [R; 32] {
+        let (scale, min) = (R::exactly(self.scale), R::exactly(self.min));
+        let halves = self.halves.map(R::exactly);
+        let mins = self.min_halves.map(|half| min * R::exactly(half));
+        let mut values = [R::default(); 32];
+        for (i, value) in values.iter_mut().enumerate() {
+            *value = scale * (halves[i / 16] * R::exactly(f32::from(self.quants[i])));
+            if self.min != 0.0 {
+                *value = *value - mins[i / 16];
             }
-        })
+        }
+        values
     }
 }
 

@@ -4,33 +4,34 @@ use super::super::BackendError;
 use super::plan::Plan;
 use super::shared::Shared;
 use crate::graph::{Graph, TensorId};
+use fidelis_simd::Real;
 use fidelis_simd::input::InputGroup;
 
 /// Floats and bytes of every intermediate, and the rotary tables of the step.
-pub(super) struct Arena {
-    floats: Vec<Shared<f32>>,
+pub(super) struct Arena<R> {
+    floats: Vec<Shared<R>>,
     bytes: Vec<Shared<InputGroup>>,
     slots: Vec<usize>,
     byte_slots: Vec<Option<usize>>,
     widths: Vec<usize>,
     /// Cosines, then sines, `[tokens, 2, pairs]` of each rotary table.
-    angles: Vec<Shared<f32>>,
+    angles: Vec<Shared<R>>,
 }
 
-impl Arena {
+impl<R: Real> Arena<R> {
     /// Memory for steps of up to `batch` tokens.
     pub(super) fn new(graph: &Graph<'_>, plan: &Plan, batch: usize) -> Result<Self, BackendError> {
         let floats = |width: usize| {
             let len = width.saturating_mul(batch);
             Shared::try_new(len).ok_or(BackendError::Memory {
-                bytes: len.saturating_mul(4),
+                bytes: len.saturating_mul(size_of::<R>()),
                 what: "intermediates",
             })
         };
         let groups = |width: usize| {
             let len = (width / 32).saturating_mul(batch);
             Shared::try_new(len).ok_or(BackendError::Memory {
-                bytes: len.saturating_mul(48),
+                bytes: len.saturating_mul(size_of::<InputGroup>()),
                 what: "intermediates",
             })
         };
@@ -71,7 +72,8 @@ impl Arena {
             .chain(&self.angles)
             .map(Shared::len)
             .sum::<usize>();
-        4 * floats + self.bytes.iter().map(Shared::len).sum::<usize>() * size_of::<InputGroup>()
+        size_of::<R>() * floats
+            + self.bytes.iter().map(Shared::len).sum::<usize>() * size_of::<InputGroup>()
     }
 
     /// Makes room for `rows` rows of an intermediate.
@@ -79,7 +81,7 @@ impl Arena {
         let (slot, len) = (self.slots[id.0 as usize], rows * self.widths[id.0 as usize]);
         if self.floats[slot].len() < len {
             self.floats[slot] = Shared::try_new(len).ok_or(BackendError::Memory {
-                bytes: 4 * len,
+                bytes: size_of::<R>() * len,
                 what: "logits",
             })?;
         }
@@ -96,7 +98,7 @@ impl Arena {
     /// # Safety
     ///
     /// As [`Shared::read`].
-    pub(super) unsafe fn rows(&self, id: TensorId, first: usize, rows: usize) -> &[f32] {
+    pub(super) unsafe fn rows(&self, id: TensorId, first: usize, rows: usize) -> &[R] {
         let width = self.width(id);
         // SAFETY: the caller's promise.
         unsafe { self.floats[self.slots[id.0 as usize]].read(first * width, rows * width) }
@@ -117,7 +119,7 @@ impl Arena {
         row: usize,
         start: usize,
         len: usize,
-    ) -> &mut [f32] {
+    ) -> &mut [R] {
         // SAFETY: the caller's promise.
         unsafe { self.floats[self.slots[id.0 as usize]].write(row * self.width(id) + start, len) }
     }
@@ -131,7 +133,7 @@ impl Arena {
         clippy::mut_from_ref,
         reason = "the buffer allows it, and the caller keeps the parts apart"
     )]
-    pub(super) unsafe fn row_mut(&self, id: TensorId, row: usize) -> &mut [f32] {
+    pub(super) unsafe fn row_mut(&self, id: TensorId, row: usize) -> &mut [R] {
         // SAFETY: the caller's promise.
         unsafe { self.part_mut(id, row, 0, self.width(id)) }
     }
@@ -180,7 +182,7 @@ impl Arena {
         clippy::mut_from_ref,
         reason = "the buffer allows it, and the caller keeps the parts apart"
     )]
-    pub(super) unsafe fn angles_mut(&self, rope: usize, row: usize, pairs: usize) -> &mut [f32] {
+    pub(super) unsafe fn angles_mut(&self, rope: usize, row: usize, pairs: usize) -> &mut [R] {
         // SAFETY: the caller's promise.
         unsafe { self.angles[rope].write(row * 2 * pairs, 2 * pairs) }
     }
@@ -190,7 +192,7 @@ impl Arena {
     /// # Safety
     ///
     /// As [`Shared::read`].
-    pub(super) unsafe fn angles(&self, rope: usize, row: usize, pairs: usize) -> (&[f32], &[f32]) {
+    pub(super) unsafe fn angles(&self, rope: usize, row: usize, pairs: usize) -> (&[R], &[R]) {
         // SAFETY: the caller's promise.
         unsafe { self.angles[rope].read(row * 2 * pairs, 2 * pairs) }.split_at(pairs)
     }

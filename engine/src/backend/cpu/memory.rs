@@ -3,6 +3,7 @@
 use super::super::BackendError;
 use super::shared::Shared;
 use crate::graph::Cache;
+use fidelis_simd::Real;
 use fidelis_simd::attend::{CHUNK, CacheFormat, KEY_BLOCK, KeyValues};
 
 /// One layer's keys and values.
@@ -82,7 +83,7 @@ impl LayerMemory {
     /// # Safety
     ///
     /// Nobody else reads or writes the [`KEY_BLOCK`] positions around it.
-    pub(super) unsafe fn remember(&self, position: usize, key: &[f32], value: &[f32]) {
+    pub(super) unsafe fn remember<R: Real>(&self, position: usize, key: &[R], value: &[R]) {
         let slot = position % self.positions;
         let [block_bytes, row_bytes] = [
             self.format.key_block_bytes(self.shape.key_width),

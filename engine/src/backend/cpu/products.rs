@@ -1,12 +1,12 @@
 //! Matrix products of a stage: rows of the weights are divided, tokens are not.
 
-use super::team::Counter;
+use super::team::{Counters, Member};
 use super::work::Work;
 use crate::graph::{Op, TensorId};
 use crate::tensor::Tensor;
 use fidelis_simd::dense::{Dense, DenseScratch};
 use fidelis_simd::fast::{Decode, Prefill, Scratch};
-use fidelis_simd::with_layout;
+use fidelis_simd::{Real, with_layout};
 use std::marker::PhantomData;
 use std::ops::Range;
 
@@ -19,9 +19,9 @@ const PREFILL_ROWS: usize = 32;
 
 /// Working memory of the kernels.
 #[derive(Default)]
-pub(super) struct ProductScratch {
+pub(super) struct ProductScratch<R> {
     panels: Scratch,
-    dense: DenseScratch,
+    dense: DenseScratch<R>,
 }
 
 /// One product of the stage.
@@ -37,15 +37,15 @@ struct Product<'p, 'a> {
 }
 
 /// The products of a stage for some tokens.
-pub(super) struct Products<'p, 'w, 'a> {
-    work: &'p Work<'w, 'a>,
+pub(super) struct Products<'p, 'w, 'a, R> {
+    work: &'p Work<'w, 'a, R>,
     products: Vec<Product<'p, 'a>>,
     tokens: Range<usize>,
 }
 
-impl<'p, 'w, 'a> Products<'p, 'w, 'a> {
+impl<'p, 'w, 'a, R: Real> Products<'p, 'w, 'a, R> {
     /// The ops `indices`, for tokens `tokens`.
-    pub(super) fn new(work: &'p Work<'w, 'a>, indices: &[usize], tokens: Range<usize>) -> Self {
+    pub(super) fn new(work: &'p Work<'w, 'a, R>, indices: &[usize], tokens: Range<usize>) -> Self {
         let product = |&index: &usize| {
             let Op::MatMul {
                 input,
@@ -79,13 +79,19 @@ impl<'p, 'w, 'a> Products<'p, 'w, 'a> {
     }
 
     /// Takes parts until there are no more.
-    pub(super) fn run(&self, counter: &Counter, scratch: &mut ProductScratch) {
+    pub(super) fn run(
+        &self,
+        member: &Member<'_>,
+        counters: &Counters,
+        scratch: &mut ProductScratch<R>,
+    ) {
         let counts: Vec<usize> = self
             .products
             .iter()
             .map(|product| product.rows.div_ceil(product.part))
             .collect();
-        while let Some(mut part) = counter.next(counts.iter().sum()) {
+        let count = counts.iter().sum();
+        while let Some(mut part) = counters.next(member.index, count) {
             for (product, &count) in self.products.iter().zip(&counts) {
                 if part < count {
                     let start = part * product.part;
@@ -102,56 +108,77 @@ impl<'p, 'w, 'a> Products<'p, 'w, 'a> {
     }
 
     /// Rows `rows` of a product.
-    fn part(&self, product: &Product<'_, '_>, rows: Range<usize>, scratch: &mut ProductScratch) {
+    fn part(&self, product: &Product<'_, '_>, rows: Range<usize>, scratch: &mut ProductScratch<R>) {
         let (work, weight) = (self.work, product.weight);
         let row_bytes = weight.row_bytes();
         let bytes =
             &weight.bytes[(product.first + rows.start) * row_bytes..][..rows.len() * row_bytes];
-        let quantised =
-            work.plan.quantised[product.input.0 as usize].is_some() && work.is_fast(weight);
-        let emit = |token: usize, first: usize, values: &[f32]| {
-            // SAFETY: no other part has these rows of the weights, so none writes these columns.
-            let out = unsafe {
-                work.arena.part_mut(
-                    product.out,
-                    self.tokens.start + token,
-                    rows.start + first,
-                    values.len(),
-                )
-            };
-            out.copy_from_slice(values);
-        };
-        if !quantised {
-            // SAFETY: the input lies behind a barrier, and this stage writes only outputs.
-            let inputs = unsafe {
-                work.arena
-                    .rows(product.input, self.tokens.start, self.tokens.len())
-            };
-            let kernel = Dense {
-                format: weight.format,
-                rows: bytes,
-                width: weight.shape.width(),
-                inputs,
-                scratch: &mut scratch.dense,
-                emit,
-            };
-            return work.level.run(kernel);
+        if work.plan.quantised[product.input.0 as usize].is_some() && work.is_fast(weight) {
+            self.fast(product, bytes, rows, scratch);
+            return;
         }
+        let emit = |token: usize, first: usize, values: &[R]| {
+            self.out(product, token, rows.start + first, values.len())
+                .copy_from_slice(values);
+        };
+        // SAFETY: the input lies behind a barrier, and this stage writes only outputs.
+        let inputs = unsafe {
+            work.arena
+                .rows(product.input, self.tokens.start, self.tokens.len())
+        };
+        let kernel = Dense {
+            format: weight.format,
+            rows: bytes,
+            width: weight.shape.width(),
+            inputs,
+            scratch: &mut scratch.dense,
+            emit,
+        };
+        work.level.run(kernel);
+    }
+
+    /// Rows `rows`, whose bytes are `bytes`, times quantised activations.
+    fn fast(
+        &self,
+        product: &Product<'_, '_>,
+        bytes: &[u8],
+        rows: Range<usize>,
+        scratch: &mut ProductScratch<R>,
+    ) {
+        let (work, weight) = (self.work, product.weight);
+        let out = |token: usize, first: usize, len: usize| {
+            R::singles_mut(self.out(product, token, rows.start + first, len))
+                .expect("the tier `fast` computes in f32")
+        };
         // SAFETY: the input lies behind a barrier, and this stage writes only outputs.
         let inputs = unsafe {
             work.arena
                 .quantised(product.input, self.tokens.start, self.tokens.len())
         };
         if self.tokens.len() == 1 {
-            // SAFETY: no other part has these rows of the weights, so none writes these columns.
-            let out = unsafe {
-                work.arena
-                    .part_mut(product.out, self.tokens.start, rows.start, rows.len())
-            };
-            with_layout!(weight.format, L => work.level.run(Decode::<L> { rows: bytes, input: inputs, out, format: PhantomData }), float => ());
+            let (last, out) = (product.first + rows.end, out(0, 0, rows.len()));
+            let ahead = &weight.bytes[last * weight.row_bytes()..];
+            with_layout!(weight.format, L => work.level.run(Decode::<L> { rows: bytes, ahead, input: inputs, out, format: PhantomData }), float => ());
         } else {
+            let emit = |token: usize, first: usize, values: &[f32]| {
+                out(token, first, values.len()).copy_from_slice(values);
+            };
             let (width, scratch) = (weight.shape.width(), &mut scratch.panels);
             with_layout!(weight.format, L => work.level.run(Prefill::<L, _> { rows: bytes, width, inputs, scratch, emit, format: PhantomData }), float => ());
+        }
+    }
+
+    /// `len` outputs of a token of the stage, from row `first` of the weights.
+    #[expect(
+        clippy::mut_from_ref,
+        reason = "the arena allows it; parts of a stage have rows of the weights for themselves"
+    )]
+    fn out(&self, product: &Product<'_, '_>, token: usize, first: usize, len: usize) -> &mut [R] {
+        // SAFETY: no other part has these rows of the weights, so none writes these columns.
+        unsafe {
+            self.work
+                .arena
+                .part_mut(product.out, self.tokens.start + token, first, len)
         }
     }
 }

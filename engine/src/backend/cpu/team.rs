@@ -168,19 +168,56 @@ impl Member<'_> {
     }
 }
 
-/// Hands out the parts of a stage, whoever asks first.
-#[derive(Default)]
-pub(super) struct Counter(AtomicUsize);
+/// Hands out the parts of a stage.
+///
+/// Every worker has a span of neighbouring parts, so that it reads memory onwards, and helps the others
+/// when it is done with its own.
+pub(super) struct Counters(Vec<Counter>);
 
-impl Counter {
-    /// The next part below `count`.
-    pub(super) fn next(&self, count: usize) -> Option<usize> {
-        let part = self.0.fetch_add(1, Ordering::Relaxed);
-        (part < count).then_some(part)
+/// Alone on its cache line: each worker counts on its own.
+#[derive(Default)]
+#[repr(align(64))]
+struct Counter(AtomicUsize);
+
+impl Counters {
+    /// Counters of a stage for so many workers.
+    pub(super) fn new(workers: usize) -> Self {
+        Self((0..workers).map(|_| Counter::default()).collect())
+    }
+
+    /// The next part below `count` for `worker`.
+    pub(super) fn next(&self, worker: usize, count: usize) -> Option<usize> {
+        let workers = self.0.len();
+        (worker..worker + workers).find_map(|owner| {
+            let owner = owner % workers;
+            let part = count * owner / workers + self.0[owner].0.fetch_add(1, Ordering::Relaxed);
+            (part < count * (owner + 1) / workers).then_some(part)
+        })
     }
 
     /// Begins anew.
     pub(super) fn reset(&mut self) {
-        *self.0.get_mut() = 0;
+        for counter in &mut self.0 {
+            *counter.0.get_mut() = 0;
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Counters;
+
+    #[test]
+    fn every_part_is_handed_out_once() {
+        for (workers, count) in [(1, 0), (1, 7), (2, 1), (3, 10), (5, 4), (16, 100)] {
+            let counters = Counters::new(workers);
+            let mut taken: Vec<usize> = (0..workers)
+                .cycle()
+                .map_while(|worker| counters.next(worker, count))
+                .collect();
+            taken.sort_unstable();
+            assert_eq!(taken, (0..count).collect::<Vec<_>>(), "{workers} workers");
+            assert!((0..workers).all(|worker| counters.next(worker, count).is_none()));
+        }
     }
 }

@@ -4,14 +4,15 @@ use super::plan::TokenWork;
 use super::team::Member;
 use super::work::Work;
 use crate::graph::{Activate, Op, Pairing, WeightId};
+use fidelis_simd::Real;
 use fidelis_simd::dense::Dequantise;
 use fidelis_simd::elementwise::{Curve, Gate, Pairs, RmsNorm, Rotate, Scale, SoftCap, Sum};
 use fidelis_simd::input::Quantise;
 use std::ops::Range;
 
 /// Computes cosines and sines of the step's positions: in `f64`, rounded once.
-pub(super) fn angles(
-    work: &Work<'_, '_>,
+pub(super) fn angles<R: Real>(
+    work: &Work<'_, '_, R>,
     member: &Member<'_>,
     blocks: impl Iterator<Item = Range<usize>>,
 ) {
@@ -30,8 +31,8 @@ pub(super) fn angles(
                 let (cosines, sines) = table.split_at_mut(pairs);
                 for ((frequency, cosine), sine) in rope.frequencies.iter().zip(cosines).zip(sines) {
                     let (s, c) = libm::sincos((work.position + row) as f64 * frequency);
-                    *cosine = (c * rope.magnitude) as f32;
-                    *sine = (s * rope.magnitude) as f32;
+                    *cosine = R::of(c * rope.magnitude);
+                    *sine = R::of(s * rope.magnitude);
                 }
             }
         }
@@ -39,7 +40,12 @@ pub(super) fn angles(
 }
 
 /// Runs one piece of work on token `row`.
-pub(super) fn run(work: &Work<'_, '_>, member: &Member<'_>, piece: TokenWork, row: usize) {
+pub(super) fn run<R: Real>(
+    work: &Work<'_, '_, R>,
+    member: &Member<'_>,
+    piece: TokenWork,
+    row: usize,
+) {
     let arena = work.arena;
     match piece {
         TokenWork::Op(index) => op(work, &work.graph.ops[index], row),
@@ -62,6 +68,7 @@ pub(super) fn run(work: &Work<'_, '_>, member: &Member<'_>, piece: TokenWork, ro
             let values = unsafe { arena.rows(id, row, 1) };
             // SAFETY: only this worker has this token.
             let groups = unsafe { arena.quantised_mut(id, row) };
+            let values = R::singles(values).expect("the tier `fast` computes in f32");
             if work.level.run(Quantise { values, groups }).is_err() {
                 member.fail();
             }
@@ -70,7 +77,7 @@ pub(super) fn run(work: &Work<'_, '_>, member: &Member<'_>, piece: TokenWork, ro
 }
 
 /// Runs one op of the graph on token `row`.
-fn op(work: &Work<'_, '_>, op: &Op, row: usize) {
+fn op<R: Real>(work: &Work<'_, '_, R>, op: &Op, row: usize) {
     let (arena, level) = (work.arena, work.level);
     // Rows of a token are used by the one worker that has it; what other stages wrote lies behind a barrier.
     // SAFETY: as said.
@@ -88,7 +95,7 @@ fn op(work: &Work<'_, '_>, op: &Op, row: usize) {
             });
             level.run(Scale {
                 values,
-                scale: *scale,
+                scale: R::of(*scale),
             });
         }
         Op::Norm {
@@ -181,7 +188,10 @@ fn op(work: &Work<'_, '_>, op: &Op, row: usize) {
             // SAFETY: as above.
             let values = unsafe { arena.row_mut(*out, row) };
             values.copy_from_slice(read(*input));
-            level.run(SoftCap { values, cap: *cap });
+            level.run(SoftCap {
+                values,
+                cap: R::exactly(*cap),
+            });
         }
         Op::MatMul { .. } | Op::Attend(_) => {}
     }

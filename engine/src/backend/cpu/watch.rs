@@ -1,14 +1,15 @@
 //! Steps whose intermediates are seen.
 
+use super::machine::Machine;
 use super::plan::{Stage, TokenWork, reads_and_writes};
 use super::team::Team;
 use super::work::Work;
-use super::{BackendError, CpuBackend, Observer};
+use super::{BackendError, Observer};
 use crate::graph::{Attend, Op};
-use fidelis_simd::math::{exp, tanh};
+use fidelis_simd::Real;
 use std::ops::Range;
 
-impl CpuBackend<'_> {
+impl<R: Real> Machine<'_, R> {
     /// One batch on the calling thread, showing intermediates after every stage.
     pub(super) fn watched(
         &mut self,
@@ -52,7 +53,7 @@ impl CpuBackend<'_> {
                 checkpoint: "logits".to_owned(),
                 token: self.position,
                 element: 0,
-                value: f32::NAN,
+                value: f64::NAN,
             },
         }
     }
@@ -69,7 +70,7 @@ impl Observer for First {
         self.found.is_none() && !name.ends_with("attn_scores") && !name.ends_with("attn_probs")
     }
 
-    fn saw(&mut self, name: &str, shape: &[usize], values: &[f32]) {
+    fn saw(&mut self, name: &str, shape: &[usize], values: &[f64]) {
         let width = shape.last().copied().unwrap_or(1).max(1);
         if let Some(index) = values.iter().position(|x| !x.is_finite()) {
             self.found = Some(BackendError::NonFinite {
@@ -83,7 +84,12 @@ impl Observer for First {
 }
 
 /// Shows what a stage computed.
-fn show(work: &Work<'_, '_>, stage: usize, rows: Range<usize>, observer: &mut dyn Observer) {
+fn show<R: Real>(
+    work: &Work<'_, '_, R>,
+    stage: usize,
+    rows: Range<usize>,
+    observer: &mut dyn Observer,
+) {
     let ops: Vec<usize> = match &work.plan.stages[stage] {
         Stage::Products(products) => products.clone(),
         Stage::Attention(op) => vec![*op],
@@ -108,13 +114,18 @@ fn show(work: &Work<'_, '_>, stage: usize, rows: Range<usize>, observer: &mut dy
         if observer.wants(name) {
             // SAFETY: the only worker is between two stages.
             let values = unsafe { work.arena.rows(id, rows.start, rows.len()) };
-            observer.saw(name, &[rows.len(), work.arena.width(id)], values);
+            observer.saw(name, &[rows.len(), work.arena.width(id)], &exact(values));
         }
     }
 }
 
+/// Values as an observer sees them.
+fn exact<R: Real>(values: &[R]) -> Vec<f64> {
+    values.iter().map(|value| value.to_f64()).collect()
+}
+
 /// Shows scores and probabilities, `[heads, tokens, positions]`; 0 where a query does not see.
-fn scores(work: &Work<'_, '_>, attend: &Attend, observer: &mut dyn Observer) {
+fn scores<R: Real>(work: &Work<'_, '_, R>, attend: &Attend, observer: &mut dyn Observer) {
     let (scores, probs) = (
         observer.wants(&attend.scores),
         observer.wants(&attend.probs),
@@ -124,8 +135,8 @@ fn scores(work: &Work<'_, '_>, attend: &Attend, observer: &mut dyn Observer) {
     }
     let (tokens, positions) = (work.tokens.len(), work.position + work.tokens.len());
     let mut all = [
-        vec![0.0; attend.heads * tokens * positions],
-        vec![0.0; attend.heads * tokens * positions],
+        vec![R::default(); attend.heads * tokens * positions],
+        vec![R::default(); attend.heads * tokens * positions],
     ];
     for head in 0..attend.heads {
         for token in 0..tokens {
@@ -145,18 +156,18 @@ fn scores(work: &Work<'_, '_>, attend: &Attend, observer: &mut dyn Observer) {
     }
     for (name, values) in [&attend.scores, &attend.probs].into_iter().zip(&all) {
         if observer.wants(name) {
-            observer.saw(name, &[attend.heads, tokens, positions], values);
+            observer.saw(name, &[attend.heads, tokens, positions], &exact(values));
         }
     }
 }
 
 /// The scores and probabilities of one query, from the cache as attention reads it.
-fn row(
-    work: &Work<'_, '_>,
+fn row<R: Real>(
+    work: &Work<'_, '_, R>,
     attend: &Attend,
     head: usize,
     token: usize,
-    [scores, probs]: [&mut [f32]; 2],
+    [scores, probs]: [&mut [R]; 2],
 ) {
     let memory = &work.memory[attend.cache];
     let width = work.graph.caches[attend.cache].key_width;
@@ -168,23 +179,27 @@ fn row(
         )
     };
     let query = &query[head * width..(head + 1) * width];
-    let mut most = f32::NEG_INFINITY;
+    let (query_scale, score_scale) = (R::of(attend.query_scale), R::of(attend.score_scale));
+    let mut most = R::NEG_INFINITY;
     for position in memory.sees(work.position + token) {
-        let key = cache.key(position);
+        let key = cache.key::<R>(position);
         let score = query
             .iter()
             .zip(&key)
-            .fold(0.0, |sum: f32, (q, k)| sum + (q * attend.query_scale) * k);
+            .fold(R::default(), |sum, (&q, &k)| sum + (q * query_scale) * k);
         scores[position] = score;
-        let scaled = score * attend.score_scale;
+        let scaled = score * score_scale;
         probs[position] = attend
             .soft_cap
-            .map_or(scaled, |cap| cap * tanh(scaled / cap));
-        most = most.max(probs[position]);
+            .map(R::exactly)
+            .map_or(scaled, |cap| cap * (scaled / cap).tanh());
+        if probs[position] > most {
+            most = probs[position];
+        }
     }
-    let mut sum = 0.0;
+    let mut sum = R::default();
     for position in memory.sees(work.position + token) {
-        probs[position] = exp(probs[position] - most);
+        probs[position] = (probs[position] - most).exp();
         sum += probs[position];
     }
     probs.iter_mut().for_each(|prob| *prob /= sum);

@@ -4,12 +4,12 @@ use super::arena::Arena;
 use super::memory::LayerMemory;
 use super::plan::{Plan, Stage, TokenWork};
 use super::products::{ProductScratch, Products};
-use super::team::{Counter, Member};
+use super::team::{Counters, Member};
 use super::tokens;
 use crate::backend::Tier;
 use crate::graph::{Attend, Graph, Op};
-use fidelis_simd::Level;
 use fidelis_simd::attend::{Attend as AttendKernel, AttendScratch, Column, KEY_BLOCK};
+use fidelis_simd::{Level, Real};
 use std::ops::Range;
 use std::sync::{Mutex, PoisonError};
 
@@ -18,19 +18,19 @@ const QUERIES: usize = 32;
 
 /// What a worker keeps between stages.
 #[derive(Default)]
-pub(super) struct Scratch {
-    pub(super) products: ProductScratch,
-    attend: AttendScratch,
-    queries: Vec<f32>,
+pub(super) struct Scratch<R> {
+    pub(super) products: ProductScratch<R>,
+    attend: AttendScratch<R>,
+    queries: Vec<R>,
 }
 
 /// A batch of tokens at work.
-pub(super) struct Work<'w, 'a> {
+pub(super) struct Work<'w, 'a, R> {
     pub(super) graph: &'w Graph<'a>,
     pub(super) plan: &'w Plan,
-    pub(super) arena: &'w Arena,
+    pub(super) arena: &'w Arena<R>,
     pub(super) memory: &'w [LayerMemory],
-    pub(super) vectors: &'w [Vec<f32>],
+    pub(super) vectors: &'w [Vec<R>],
     pub(super) level: Level,
     pub(super) tier: Tier,
     pub(super) tokens: &'w [u32],
@@ -39,12 +39,12 @@ pub(super) struct Work<'w, 'a> {
     /// The tokens whose logits are wanted.
     pub(super) wanted: Range<usize>,
     /// One per stage.
-    pub(super) counters: &'w [Counter],
+    pub(super) counters: &'w [Counters],
     /// One per worker.
-    pub(super) scratch: &'w [Mutex<Scratch>],
+    pub(super) scratch: &'w [Mutex<Scratch<R>>],
 }
 
-impl Work<'_, '_> {
+impl<R: Real> Work<'_, '_, R> {
     /// All stages; calls `after` behind the barrier that ends each.
     pub(super) fn run(&self, member: &Member<'_>, mut after: impl FnMut(usize, Range<usize>)) {
         let mut scratch = self.scratch[member.index]
@@ -63,12 +63,15 @@ impl Work<'_, '_> {
             match stage {
                 Stage::Tokens(works) => self.tokens(member, index, works, rows.clone()),
                 Stage::Products(products) => {
-                    Products::new(self, products, rows.clone())
-                        .run(&self.counters[index], &mut scratch.products);
+                    Products::new(self, products, rows.clone()).run(
+                        member,
+                        &self.counters[index],
+                        &mut scratch.products,
+                    );
                 }
                 Stage::Attention(op) => {
                     if let Op::Attend(attend) = &self.graph.ops[*op] {
-                        self.attention(index, attend, &mut scratch);
+                        self.attention(member, index, attend, &mut scratch);
                     }
                 }
             }
@@ -92,7 +95,7 @@ impl Work<'_, '_> {
 
     fn tokens(&self, member: &Member<'_>, stage: usize, works: &[TokenWork], rows: Range<usize>) {
         let blocks: Vec<Range<usize>> = self.blocks(rows).collect();
-        while let Some(block) = self.counters[stage].next(blocks.len()) {
+        while let Some(block) = self.counters[stage].next(member.index, blocks.len()) {
             for row in blocks[block].clone() {
                 for &work in works {
                     tokens::run(self, member, work, row);
@@ -102,7 +105,13 @@ impl Work<'_, '_> {
     }
 
     /// Divides heads and tokens; with one token and few heads, the queries of a head too.
-    fn attention(&self, stage: usize, attend: &Attend, scratch: &mut Scratch) {
+    fn attention(
+        &self,
+        member: &Member<'_>,
+        stage: usize,
+        attend: &Attend,
+        scratch: &mut Scratch<R>,
+    ) {
         let heads = self.graph.caches[attend.cache].heads;
         let group = attend.heads / heads;
         let per_tile = (QUERIES / group).max(1);
@@ -112,7 +121,7 @@ impl Work<'_, '_> {
         } else {
             1
         };
-        while let Some(part) = self.counters[stage].next(heads * tiles * splits) {
+        while let Some(part) = self.counters[stage].next(member.index, heads * tiles * splits) {
             let (head, rest) = (part % heads, part / heads);
             let (tile, split) = (rest % tiles, rest / tiles);
             let rows = tile * per_tile..((tile + 1) * per_tile).min(self.tokens.len());
@@ -134,11 +143,12 @@ impl Work<'_, '_> {
         head: usize,
         rows: Range<usize>,
         heads: Range<usize>,
-        scratch: &mut Scratch,
+        scratch: &mut Scratch<R>,
     ) {
         let memory = &self.memory[attend.cache];
         let shape = &self.graph.caches[attend.cache];
         let (key, value) = (shape.key_width, shape.value_width);
+        let query_scale = R::of(attend.query_scale);
         scratch.queries.clear();
         for row in rows.clone() {
             // SAFETY: queries were written before the last barrier, and this stage writes only its output.
@@ -146,11 +156,11 @@ impl Work<'_, '_> {
             scratch.queries.extend(
                 query[heads.start * key..heads.end * key]
                     .iter()
-                    .map(|x| x * attend.query_scale),
+                    .map(|&x| x * query_scale),
             );
         }
         let places = rows.flat_map(|row| heads.clone().map(move |head| (row, head)));
-        let mut columns: Vec<Column<'_>> = places
+        let mut columns: Vec<Column<'_, R>> = places
             .zip(scratch.queries.chunks_exact(key))
             .map(|((row, head), query)| Column {
                 query,
@@ -162,8 +172,8 @@ impl Work<'_, '_> {
         self.level.run(AttendKernel {
             // SAFETY: the cache was written before the last barrier, and this stage does not write it.
             cache: unsafe { memory.head(head) },
-            scale: attend.score_scale,
-            soft_cap: attend.soft_cap,
+            scale: R::of(attend.score_scale),
+            soft_cap: attend.soft_cap.map(R::exactly),
             columns: &mut columns,
             scratch: &mut scratch.attend,
         });

@@ -2,7 +2,6 @@
 
 use super::level;
 use crate::isa::Isa;
-use crate::level::scalar::fold;
 use std::arch::x86_64::*;
 
 level! {
@@ -20,6 +19,7 @@ macro_rules! with_level {
 
 type Words = [__m256i; 2];
 type Reals = [__m256; 2];
+type Doubles = [__m256d; 4];
 
 /// The same for both registers: `both!(|a, b| a + b)`.
 macro_rules! both {
@@ -68,6 +68,7 @@ impl Avx2 {
 impl Isa for Avx2 {
     type Words = Words;
     type Reals = Reals;
+    type Doubles = Doubles;
 
     const WIDE: bool = false;
     const SIGNED_BIAS: i32 = 0;
@@ -243,9 +244,53 @@ impl Isa for Avx2 {
         both!(|words| _mm256_castsi256_ps(words))
     }
     #[inline(always)]
-    fn sum(self, reals: Reals) -> f32 {
-        let mut lanes = [0.0; 16];
-        self.store(reals, &mut lanes);
-        fold(lanes)
+    fn load_doubles(self, doubles: &[f64; 16]) -> Doubles {
+        let quarter = |i: usize| doubles[4 * i..].as_ptr();
+        with_level! {
+            [
+                _mm256_loadu_pd(quarter(0)),
+                _mm256_loadu_pd(quarter(1)),
+                _mm256_loadu_pd(quarter(2)),
+                _mm256_loadu_pd(quarter(3)),
+            ]
+        }
+    }
+    #[inline(always)]
+    fn store_doubles(self, doubles: Doubles, to: &mut [f64; 16]) {
+        with_level! {
+            _mm256_storeu_pd(to.as_mut_ptr(), doubles[0]);
+            _mm256_storeu_pd(to[4..].as_mut_ptr(), doubles[1]);
+            _mm256_storeu_pd(to[8..].as_mut_ptr(), doubles[2]);
+            _mm256_storeu_pd(to[12..].as_mut_ptr(), doubles[3]);
+        }
+    }
+    #[inline(always)]
+    fn splat_double(self, x: f64) -> Doubles {
+        with_level! { [_mm256_set1_pd(x); 4] }
+    }
+    #[inline(always)]
+    fn add_doubles(self, mut a: Doubles, b: Doubles) -> Doubles {
+        for i in 0..4 {
+            a[i] = with_level! { _mm256_add_pd(a[i], b[i]) };
+        }
+        a
+    }
+    #[inline(always)]
+    fn mul_doubles(self, mut a: Doubles, b: Doubles) -> Doubles {
+        for i in 0..4 {
+            a[i] = with_level! { _mm256_mul_pd(a[i], b[i]) };
+        }
+        a
+    }
+    #[inline(always)]
+    fn widen(self, [low, high]: Reals) -> Doubles {
+        with_level! {
+            [
+                _mm256_cvtps_pd(_mm256_castps256_ps128(low)),
+                _mm256_cvtps_pd(_mm256_extractf128_ps::<1>(low)),
+                _mm256_cvtps_pd(_mm256_castps256_ps128(high)),
+                _mm256_cvtps_pd(_mm256_extractf128_ps::<1>(high)),
+            ]
+        }
     }
 }

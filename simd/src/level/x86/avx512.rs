@@ -2,7 +2,6 @@
 
 use super::level;
 use crate::isa::Isa;
-use crate::level::scalar::fold;
 use std::arch::x86_64::*;
 
 level! {
@@ -35,6 +34,7 @@ impl Avx512Vnni {
 impl Isa for Avx512Vnni {
     type Words = __m512i;
     type Reals = __m512;
+    type Doubles = [__m512d; 2];
 
     const WIDE: bool = true;
     const SIGNED_BIAS: i32 = 128;
@@ -174,9 +174,36 @@ impl Isa for Avx512Vnni {
         with_level! { _mm512_castsi512_ps(words) }
     }
     #[inline(always)]
-    fn sum(self, reals: __m512) -> f32 {
-        let mut lanes = [0.0; 16];
-        self.store(reals, &mut lanes);
-        fold(lanes)
+    fn load_doubles(self, doubles: &[f64; 16]) -> [__m512d; 2] {
+        with_level! { [_mm512_loadu_pd(doubles.as_ptr()), _mm512_loadu_pd(doubles[8..].as_ptr())] }
+    }
+    #[inline(always)]
+    fn store_doubles(self, doubles: [__m512d; 2], to: &mut [f64; 16]) {
+        with_level! {
+            _mm512_storeu_pd(to.as_mut_ptr(), doubles[0]);
+            _mm512_storeu_pd(to[8..].as_mut_ptr(), doubles[1]);
+        }
+    }
+    #[inline(always)]
+    fn splat_double(self, x: f64) -> [__m512d; 2] {
+        with_level! { [_mm512_set1_pd(x); 2] }
+    }
+    #[inline(always)]
+    fn add_doubles(self, a: [__m512d; 2], b: [__m512d; 2]) -> [__m512d; 2] {
+        with_level! { [_mm512_add_pd(a[0], b[0]), _mm512_add_pd(a[1], b[1])] }
+    }
+    #[inline(always)]
+    fn mul_doubles(self, a: [__m512d; 2], b: [__m512d; 2]) -> [__m512d; 2] {
+        with_level! { [_mm512_mul_pd(a[0], b[0]), _mm512_mul_pd(a[1], b[1])] }
+    }
+    #[inline(always)]
+    fn widen(self, reals: __m512) -> [__m512d; 2] {
+        with_level! {
+            let high = _mm512_shuffle_f32x4::<0b11_10_11_10>(reals, reals);
+            [
+                _mm512_cvtps_pd(_mm512_castps512_ps256(reals)),
+                _mm512_cvtps_pd(_mm512_castps512_ps256(high)),
+            ]
+        }
     }
 }
