@@ -6,4 +6,5 @@
 pub mod accuracy;
 pub mod bound;
 pub mod metric;
+pub mod receipt;
 pub mod tiny;

@@ -1,13 +1,58 @@
-//! Choosing a token from logits.
+//! Choosing a token from logits: `fidelis-sampling-1`, written so that another program can give the same tokens.
 //!
-//! The chain is llama.cpp's: penalties, DRY, top-n-sigma, top-k, typical, top-p, min-p, XTC,
-//! temperature, then a draw; or temperature and mirostat. Logits are widened to `f64` and everything is
-//! computed there with the portable functions of `libm`, so a seed gives the same text on every
-//! machine. Where two candidates tie, the lower token id goes first.
+//! **Numbers.** Logits (`f32`) and settings (`f32`: 0.8 is 0.800000011920929) are widened to `f64`, and everything is computed there, each
+//! operation rounded by itself, with `exp`, `log`, `log2` and `pow` of the `libm` crate. Sums start at 0 and add one term after
+//! another, in the candidates' order. (A platform's own `exp` differs by one unit in the last place at most, which changes a
+//! token once in some 10¹³ draws.)
 //!
-//! The generator is PCG-XSH-RR 64/32 on stream 54 ([`random`]). A draw takes two outputs `a`, `b` and forms
-//! `u = (a · 2²¹ + ⌊b / 2¹¹⌋) / 2⁵³`; candidates are walked from the most probable down, and the
-//! first whose cumulative probability exceeds `u` is chosen.
+//! **Generator.** PCG-XSH-RR 64/32 on stream 54, all arithmetic modulo 2⁶⁴, with `c = 2·54 + 1` and `a = 6364136223846793005`:
+//!
+//! ```text
+//! seeding:  s = (c + seed)·a + c
+//! output:   x = ((s >> 18) xor s) >> 27, its low 32 bits, rotated right by s >> 59;   then s = s·a + c
+//! unit:     two outputs h, l:  u = (h·2²¹ + ⌊l / 2¹¹⌋) / 2⁵³,  so 0 ≤ u < 1
+//! ```
+//!
+//! The state goes on from token to token and from answer to answer; nothing but XTC and the draw takes outputs.
+//!
+//! **Candidates.** All tokens but those at −∞, which are *masked*: never chosen, but counted by the dynamic temperature until a filter drops them. A bias
+//! is added to its token's logit before anything else, in the order given; −∞ masks the token. Candidates are in the order of their ids
+//! until a step *sorts* them: largest logit first, of equals (−0 equals 0) the lower id; they stay sorted then, whatever changes a
+//! logit. Their probabilities are `p[i] = w[i] / Σ w`, `w[i] = exp(x[i] − max x)`.
+//! "The best n" are the first n (at least one) when sorted, and drop masked tokens beyond n.
+//!
+//! **The chain.** By default in this order; the text so far is prompt and answer, its last 65,536 tokens at most.
+//!
+//! | filter | what it does |
+//! |---|---|
+//! | penalties | if repeat ≠ 1 or one of the others ≠ 0: for each token among the last `repeat_last_n` (−1: all), by id, with `n` occurrences: `x·repeat` if `x ≤ 0`, else `x / repeat`; then `− n·frequency`, then `− presence` |
+//! | dry | unless multiplier = 0, base < 1 or the window is empty: see below |
+//! | top_n_sigma | if > 0 and not the only candidate: masks `x < max − sigma·√(Σ(x − mean)² / n)` |
+//! | top_k | if ≥ 1: keeps the best `max(k, min_keep)`; sorts |
+//! | typ_p | if < 1: sorts; `h = Σ p·(−log p)`; takes candidates by `abs(−log p − h)`, of equals the first, until their sum exceeds typ_p and `min_keep` are taken; drops masked |
+//! | top_p | if < 1: sorts; keeps the first ones up to where their sum is ≥ top_p and `min_keep` are kept |
+//! | min_p | if > 0: keeps `x ≥ max + log(min_p)` and drops masked; if those are fewer than `max(min_keep, 1)`, the best `min_keep` instead |
+//! | xtc | if probability > 0, threshold ≤ ½ and 2 candidates or more: draws `u`; unless `u > probability`: sorts; of the leading candidates with `p ≥ threshold`, if two or more, all but the last go, provided that `min_keep` stay |
+//! | temperature | if ≤ 0 keeps the best 1; else `x / temperature` |
+//!
+//! With `dynatemp_range > 0` and more than one place the temperature is `low + (high − low)·pow(e, exponent)`, `low = max(temperature − range, 0)`,
+//! `high = temperature + range`, `e = Σ p·(−log p) / log(places)`, where places are candidates and masked tokens. What is never left empty: a filter
+//! that would remove every candidate removes none.
+//!
+//! **DRY.** Let `t[0]` be the newest token of the window, `t[1]` the one before. `limit` is the place of the first breaker (a token whose bytes contain one of
+//! the texts), or the window's length; nothing happens if `limit < allowed` or the window has no more than `allowed` tokens. For every `k ≥ 1`, `n` is the length of the
+//! longest common beginning of `t[0..]` and `t[k..]`, at most `limit`; if `n ≥ allowed` and `t[k−1]` is no breaker, `t[k−1]` is marked
+//! with `n`. A token whose largest mark is `n` loses `multiplier·pow(base, min(n − allowed, ⌊88.7228391 / log base⌋))`; there is no such bound for a base of at most 1.000001.
+//!
+//! **The draw.** Candidates are sorted. A single one is chosen without an output. Otherwise `u` is drawn, and probabilities are summed from the first candidate on;
+//! the first at which the sum exceeds `u` is chosen, the last if none does.
+//!
+//! **Mirostat** replaces the chain: temperature, sorting, a cut, and the draw above (which takes an output even for one candidate). A bound `m` starts at `2·tau` bits; after each
+//! draw `m = m − eta·(−log2 p − tau)`, with `p` the chosen token's probability after the cut. Version 2 keeps the first candidate and those with
+//! `−log2 p ≤ m`. Version 1 keeps the best `⌊k⌋`: with `n` candidates, `t[i] = log((i+2)/(i+1))` and `b[i] = log(p[i]/p[i+1])` for the first 99 neighbours, `s = Σ t·b / Σ t·t`,
+//! `e = s − 1` and `k = pow(e·pow(2, m) / (1 − pow(n, −e)), 1/s)`, at least 1 and at most `n`; `n` if that is no finite number.
+//!
+//! Test vectors: `tests/data/sampling_vectors.txt`, written by `tests/sampling_vectors.py` from this text alone.
 
 mod candidates;
 mod dry;
@@ -22,6 +67,9 @@ use candidates::Candidates;
 use mirostat::MirostatState;
 use random::Pcg32;
 use std::collections::{HashMap, VecDeque};
+
+/// The name of these rules in a receipt; changed whenever a seed may mean another text.
+pub const SPECIFICATION: &str = "fidelis-sampling-1";
 
 /// Why no token can be chosen.
 #[derive(Clone, Debug, PartialEq, thiserror::Error)]
@@ -56,7 +104,7 @@ pub enum SampleError {
         value: f32,
     },
     /// Every logit is minus infinity.
-    #[error("no token is possible: every logit is minus infinity")]
+    #[error("no token is possible: every logit is minus infinity, by itself or by its bias")]
     Impossible,
 }
 
@@ -130,21 +178,47 @@ impl Sampler {
     ///
     /// [`SampleError`] if the logits hold a NaN or an infinity, or leave no choice.
     pub fn sample(&mut self, logits: &[f32]) -> Result<u32, SampleError> {
+        let candidates = self.filter(logits)?;
+        if self.settings.mirostat == Mirostat::Off {
+            return self.draw(&candidates);
+        }
+        self.mirostat
+            .choose(&self.settings, &candidates, &mut self.random)
+    }
+
+    /// The tokens that [`Self::sample`] would draw from and their probabilities, the most probable first.
+    ///
+    /// XTC draws whether it acts, so the generator moves on where it is in use.
+    ///
+    /// # Errors
+    ///
+    /// As for [`Self::sample`].
+    pub fn distribution(&mut self, logits: &[f32]) -> Result<Vec<(u32, f64)>, SampleError> {
+        let candidates = self.filter(logits)?;
+        let tokens = candidates.iter().map(|candidate| candidate.token);
+        Ok(tokens.zip(candidates.probabilities()).collect())
+    }
+
+    /// What biases, chain and mirostat leave, sorted.
+    fn filter(&mut self, logits: &[f32]) -> Result<Candidates, SampleError> {
         let mut candidates = Candidates::new(logits)?;
         for &(token, bias) in &self.settings.logit_bias {
             candidates.change(token, |logit| logit + f64::from(bias));
+        }
+        if candidates.len() == 0 {
+            return Err(SampleError::Impossible);
         }
         if self.settings.mirostat == Mirostat::Off {
             for filter in self.settings.filters.clone() {
                 self.apply(filter, &mut candidates);
             }
             candidates.sort();
-            return self.draw(&candidates);
+        } else {
+            self.apply(Filter::Temperature, &mut candidates);
+            candidates.sort();
+            self.mirostat.cut(&self.settings, &mut candidates);
         }
-        self.apply(Filter::Temperature, &mut candidates);
-        candidates.sort();
-        self.mirostat
-            .sample(&self.settings, candidates, &mut self.random)
+        Ok(candidates)
     }
 
     /// Remembers a token, chosen or read.

@@ -149,6 +149,7 @@ impl<'a> Session<'a> {
             limits,
             produced: 0,
             pending: None,
+            ended_with: None,
             stop: None,
         })
     }
@@ -181,6 +182,8 @@ pub struct Reply<'s, 'a> {
     produced: usize,
     /// Chosen, but not read by the back end yet.
     pending: Option<u32>,
+    /// The token that ended the answer; it is no piece of it.
+    ended_with: Option<u32>,
     stop: Option<Stop>,
 }
 
@@ -193,6 +196,25 @@ impl Reply<'_, '_> {
     /// Tokens produced, the ending one not counted.
     pub fn produced(&self) -> usize {
         self.produced
+    }
+
+    /// The logits that the newest token was chosen from, the ending one included; one per token of the vocabulary.
+    pub fn logits(&self) -> &[f32] {
+        // Rows of the head beyond the vocabulary are padding.
+        let known = self.session.tokenizer.vocabulary_len();
+        &self.logits[..known.min(self.logits.len())]
+    }
+
+    /// The same logits as `audit` computes them, before they are rounded; `None` in the other tiers.
+    pub fn exact_logits(&self) -> Option<&[f64]> {
+        let known = self.session.tokenizer.vocabulary_len();
+        let exact = self.session.backend.exact_logits()?;
+        Some(&exact[..known.min(exact.len())])
+    }
+
+    /// The token by which the model ended the answer, once it has.
+    pub fn ended_with(&self) -> Option<u32> {
+        self.ended_with
     }
 
     /// Text that was held back when the answer ended; call it last.
@@ -235,6 +257,7 @@ impl Reply<'_, '_> {
         let token = self.session.sampler.sample(&self.logits[..known])?;
         self.session.sampler.accept(token);
         if self.session.tokenizer.is_end(token) && !self.limits.ignore_end {
+            self.ended_with = Some(token);
             self.stop = Some(Stop::End);
             return Ok(None);
         }

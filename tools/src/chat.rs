@@ -91,6 +91,7 @@ impl Chat {
             model,
             tokenizer,
             template,
+            ..
         } = Loaded::read(&gguf, &self.model)?;
         let template = template.context(
             "the file has no chat template; give one by --chat-template, or use `fidelis run`",

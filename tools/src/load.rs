@@ -3,6 +3,7 @@
 use crate::demo;
 use anyhow::{Context, Result, bail};
 use clap::Args;
+use fidelis_conformance::receipt::Numerics;
 use fidelis_engine::backend::{CacheFormat, CpuBackend, CpuSettings, Tier};
 use fidelis_engine::gguf::{File, Gguf};
 use fidelis_engine::model::{Config, Model};
@@ -69,6 +70,28 @@ pub(crate) struct ModelOptions {
     no_warmup: bool,
 }
 
+/// The tiers, for messages.
+pub(crate) const TIERS: &str = "fast, f32 and audit";
+/// The formats of the cache, for messages.
+pub(crate) const CACHES: &str = "f16, f32 and q8_0";
+
+/// Which model, and what replays it; nothing here changes a bit.
+#[derive(Args, Clone, Debug)]
+pub(crate) struct ReplayOptions {
+    /// GGUF file; of a split one the first part. Without it, the model inside this program.
+    #[arg(short, long, env = "LLAMA_ARG_MODEL")]
+    pub(crate) model: Option<PathBuf>,
+    /// Worker threads; one per core if absent.
+    #[arg(short, long, env = "LLAMA_ARG_THREADS", allow_negative_numbers = true)]
+    threads: Option<i64>,
+    /// Tokens read together.
+    #[arg(short, long, default_value_t = 512, env = "LLAMA_ARG_BATCH")]
+    batch_size: usize,
+    /// SIMD level: scalar, portable, avx2, avx512vnni; the best if absent.
+    #[arg(long)]
+    level: Option<String>,
+}
+
 /// A file, or the model inside this program.
 pub(crate) enum Source {
     File(File),
@@ -86,6 +109,14 @@ impl Source {
         }
     }
 
+    /// The bytes of all parts.
+    pub(crate) fn parts(&self) -> Vec<&[u8]> {
+        match self {
+            Self::File(file) => file.parts().collect(),
+            Self::Demo => vec![demo::BYTES],
+        }
+    }
+
     /// The header.
     pub(crate) fn gguf(&self) -> Result<Gguf<'_>> {
         Ok(match self {
@@ -100,6 +131,8 @@ pub(crate) struct Loaded<'a> {
     pub(crate) model: Model<'a>,
     pub(crate) tokenizer: Tokenizer,
     pub(crate) template: Option<ChatTemplate>,
+    /// The source of the template, or its name.
+    pub(crate) template_text: Option<String>,
 }
 
 impl<'a> Loaded<'a> {
@@ -114,19 +147,23 @@ impl<'a> Loaded<'a> {
                 .to_owned()
         };
         let (bos, eos) = (text(tokenizer.bos()), text(tokenizer.eos()));
-        let template = match (&options.chat_template, &options.chat_template_file) {
-            (Some(source), _) => Some(ChatTemplate::new(source, &bos, &eos)?),
-            (None, Some(path)) => {
-                let source = std::fs::read_to_string(path)
-                    .with_context(|| format!("cannot read {}", path.display()))?;
-                Some(ChatTemplate::new(&source, &bos, &eos)?)
-            }
-            (None, None) => ChatTemplate::read(gguf, &bos, &eos)?,
+        let template_text = match (&options.chat_template, &options.chat_template_file) {
+            (Some(source), _) => Some(source.clone()),
+            (None, Some(path)) => Some(
+                std::fs::read_to_string(path)
+                    .with_context(|| format!("cannot read {}", path.display()))?,
+            ),
+            (None, None) => gguf.str("tokenizer.chat_template")?.map(str::to_owned),
         };
+        let template = template_text
+            .as_ref()
+            .map(|source| ChatTemplate::new(source, &bos, &eos))
+            .transpose()?;
         Ok(Self {
             model,
             tokenizer,
             template,
+            template_text,
         })
     }
 }
@@ -151,12 +188,7 @@ impl ModelOptions {
             Some(threads @ 1..) => usize::try_from(threads)?,
             Some(_) => defaults.threads,
         };
-        let tier = match self.numerics.as_str() {
-            "fast" => Tier::Fast,
-            "f32" => Tier::F32,
-            "audit" => Tier::Audit,
-            other => bail!("--numerics {other}: only fast, f32 and audit are known"),
-        };
+        let tier = self.tier()?;
         let level = self
             .level
             .as_deref()
@@ -176,7 +208,47 @@ impl ModelOptions {
         Ok(CpuBackend::new(&model.graph, &self.settings(model)?)?)
     }
 
-    fn cache(&self) -> Result<CacheFormat> {
+    /// How numbers are held.
+    pub(crate) fn tier(&self) -> Result<Tier> {
+        match self.numerics.as_str() {
+            "fast" => Ok(Tier::Fast),
+            "f32" => Ok(Tier::F32),
+            "audit" => Ok(Tier::Audit),
+            other => bail!("--numerics {other}: only {TIERS} are known"),
+        }
+    }
+
+    /// The names of the tier and of the cache's format.
+    pub(crate) fn profile(&self) -> (&str, &str) {
+        (&self.numerics, &self.cache_type_k)
+    }
+
+    /// The options of a replay: model and workers from the flags, the rest from a receipt.
+    pub(crate) fn replay(flags: &ReplayOptions, numerics: &Numerics, context: usize) -> Self {
+        Self {
+            model: flags.model.clone(),
+            ctx_size: Some(context),
+            threads: flags.threads,
+            threads_batch: None,
+            batch_size: flags.batch_size,
+            ubatch_size: flags.batch_size,
+            cache_type_k: numerics.cache.clone(),
+            cache_type_v: None,
+            numerics: numerics.tier.clone(),
+            level: flags.level.clone(),
+            n_gpu_layers: None,
+            device: None,
+            chat_template: None,
+            chat_template_file: None,
+            jinja: false,
+            flash_attn: None,
+            no_repack: false,
+            no_warmup: false,
+        }
+    }
+
+    /// How keys and values are remembered.
+    pub(crate) fn cache(&self) -> Result<CacheFormat> {
         if let Some(values) = self
             .cache_type_v
             .as_ref()
@@ -191,7 +263,7 @@ impl ModelOptions {
             "f16" => Ok(CacheFormat::F16),
             "f32" => Ok(CacheFormat::F32),
             "q8_0" => Ok(CacheFormat::Q8_0),
-            other => bail!("--cache-type-k {other}: only f16, f32 and q8_0 are known"),
+            other => bail!("--cache-type-k {other}: only {CACHES} are known"),
         }
     }
 

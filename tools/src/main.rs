@@ -1,4 +1,4 @@
-//! The command line: chat, run, tokenize, inspect, quantize, synth, bench.
+//! The command line: chat, run, verify, tokenize, inspect, quantize, synth, bench.
 
 #![forbid(unsafe_code)]
 
@@ -14,11 +14,13 @@ mod output;
 mod probe;
 mod progress;
 mod quantize;
+mod receipt;
 mod run;
 mod sampling;
 mod shapes;
 mod synth;
 mod tokenize;
+mod verify;
 
 use clap::{Parser, Subcommand};
 use std::process::ExitCode;
@@ -37,6 +39,8 @@ enum Command {
     Chat(Box<chat::Chat>),
     /// Answer one prompt: text alone goes to stdout.
     Run(Box<run::Run>),
+    /// Replay a receipt of `run --receipt` and say whether every bit agrees.
+    Verify(verify::Verify),
     /// Show the tokens of a text.
     Tokenize(tokenize::Tokenize),
     /// Show what is in a model file.
@@ -62,6 +66,7 @@ fn main() -> ExitCode {
     let done = match cli.command {
         Command::Chat(chat) => chat.execute(),
         Command::Run(run) => run.execute(),
+        Command::Verify(verify) => verify.execute(),
         Command::Tokenize(tokenize) => tokenize.execute(),
         Command::Inspect(inspect) => inspect.execute(),
         Command::Quantize(quantize) => quantize.execute(),
@@ -81,7 +86,7 @@ fn main() -> ExitCode {
                 }
                 said = cause;
             }
-            ExitCode::FAILURE
+            ExitCode::from(verify::exit_code(&error))
         }
     }
 }

@@ -1,11 +1,13 @@
 //! `fidelis run`: one prompt in, text out.
 
 use crate::load::{Loaded, ModelOptions, Source};
+use crate::receipt::{Claim, ReceiptOptions};
 use crate::sampling::SamplingOptions;
 use crate::tokenize::{read_stdin, text};
 use crate::{interrupt, output, progress};
 use anyhow::{Context, Result, bail};
 use clap::Args;
+use fidelis_conformance::receipt::{self, StopRecord};
 use fidelis_engine::session::{Limits, Session, Stop};
 use fidelis_engine::text::{Bos, Message, Specials};
 use std::path::PathBuf;
@@ -17,6 +19,8 @@ pub(crate) struct Run {
     model: ModelOptions,
     #[command(flatten)]
     sampling: SamplingOptions,
+    #[command(flatten)]
+    receipt: ReceiptOptions,
     /// The prompt; stdin if neither this nor --file is given.
     #[arg(short, long)]
     prompt: Option<String>,
@@ -98,6 +102,7 @@ impl Run {
     }
 
     pub(crate) fn execute(&self) -> Result<()> {
+        let key = self.receipt.prepare()?;
         let prompt = self.prompt()?;
         let start = Instant::now();
         let source = Source::open(self.model.model.as_deref())?;
@@ -113,6 +118,7 @@ impl Run {
             }
         }
         let sampler = self.sampling.sampler(&gguf, &loaded.tokenizer)?;
+        let sampling = sampler.settings().clone();
         let mut session = Session::new(
             self.model.backend(&loaded.model)?,
             &loaded.tokenizer,
@@ -125,6 +131,15 @@ impl Run {
             stop_strings: self.reverse_prompt.clone(),
             ignore_end: self.sampling.ignore_eos,
         };
+        let claim = Claim {
+            sampler: (&sampling).into(),
+            limits: (&limits).into(),
+            context: session.backend().settings().context,
+            template: self
+                .conversation
+                .then_some(loaded.template_text.as_deref())
+                .flatten(),
+        };
         let bar = progress::bar("reading", ids.len() as u64, false);
         let start = Instant::now();
         let mut reply = session.reply(&ids, limits, |read, _| bar.set_position(read as u64))?;
@@ -132,17 +147,14 @@ impl Run {
         let reading = start.elapsed().as_secs_f64();
         let start = Instant::now();
         let (mut answer, mut tokens) = (String::new(), Vec::new());
-        for piece in reply.by_ref() {
-            let piece = piece?;
+        let steps = receipt::record(&mut reply, |piece| -> Result<bool> {
             tokens.push(piece.token);
             answer.push_str(&piece.text);
             if !self.json {
                 output::text(&piece.text)?;
             }
-            if interrupt::count() > 0 {
-                break;
-            }
-        }
+            Ok(interrupt::count() == 0)
+        })?;
         let stop = reply.stop();
         let rest = reply.finish();
         let writing = start.elapsed().as_secs_f64();
@@ -154,6 +166,10 @@ impl Run {
             ))?;
         } else {
             output::text(&format!("{rest}\n"))?;
+        }
+        if let Some(path) = &self.receipt.receipt {
+            let receipt = claim.receipt(&self.model, &source, &gguf, ids.clone(), steps, stop);
+            receipt::write_atomically(path, &receipt.to_text(key.as_ref())?)?;
         }
         if stop == Some(Stop::ContextFull) {
             eprintln!("the context of {} is full", session.backend().context());
@@ -198,13 +214,7 @@ impl Run {
             "text": text,
             "prompt_ids": prompt,
             "ids": tokens,
-            "stop": match stop {
-                Some(Stop::End) => "end",
-                Some(Stop::StopString) => "stop_string",
-                Some(Stop::Length) => "length",
-                Some(Stop::ContextFull) => "context_full",
-                None => "interrupted",
-            },
+            "stop": StopRecord::from(stop).name(),
             "load_ms": loading * 1e3,
             "prompt_ms": reading * 1e3,
             "predicted_ms": writing * 1e3,

@@ -150,13 +150,17 @@ impl SamplingOptions {
 
     /// The sampler that the flags ask for; it reads pieces from a tokenizer of its own where DRY is on.
     pub(crate) fn sampler(&self, gguf: &Gguf<'_>, tokenizer: &Tokenizer) -> Result<Sampler> {
-        let settings = self.settings(tokenizer)?;
-        if settings.dry_multiplier == 0.0 {
-            return Ok(Sampler::new(settings, |_| Vec::new())?);
-        }
-        let own = Tokenizer::read(gguf)?;
-        Ok(Sampler::new(settings, move |token| own.piece(token))?)
+        sampler(self.settings(tokenizer)?, gguf)
     }
+}
+
+/// A sampler with these settings.
+pub(crate) fn sampler(settings: Settings, gguf: &Gguf<'_>) -> Result<Sampler> {
+    if settings.dry_multiplier == 0.0 {
+        return Ok(Sampler::new(settings, |_| Vec::new())?);
+    }
+    let own = Tokenizer::read(gguf)?;
+    Ok(Sampler::new(settings, move |token| own.piece(token))?)
 }
 
 /// A seed from the clock.

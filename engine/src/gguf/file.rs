@@ -47,6 +47,11 @@ impl File {
         Gguf::read_parts(&parts)
     }
 
+    /// The bytes of every part, in order.
+    pub fn parts(&self) -> impl Iterator<Item = &[u8]> {
+        self.parts.iter().map(|part| &part[..])
+    }
+
     /// Bytes of all parts.
     pub fn len_bytes(&self) -> u64 {
         self.parts.iter().map(|part| part.len() as u64).sum()

@@ -11,13 +11,19 @@ pub(super) struct Candidate {
 
 /// The most probable first; of equals the lower id.
 fn order(a: &Candidate, b: &Candidate) -> std::cmp::Ordering {
-    b.logit.total_cmp(&a.logit).then(a.token.cmp(&b.token))
+    // Adding zero makes minus zero equal to zero, as the numbers are.
+    (b.logit + 0.0)
+        .total_cmp(&(a.logit + 0.0))
+        .then(a.token.cmp(&b.token))
 }
 
-/// The tokens that no filter has removed; at least one.
+/// The tokens that no filter has removed.
 #[derive(Clone, Debug)]
 pub(super) struct Candidates {
     all: Vec<Candidate>,
+    /// Tokens at minus infinity. They cannot be chosen, but until a filter drops them an even
+    /// distribution would have a place for them, by which the dynamic temperature measures.
+    masked: usize,
     sorted: bool,
 }
 
@@ -49,12 +55,33 @@ impl Candidates {
         if all.is_empty() {
             Err(SampleError::Impossible)
         } else {
-            Ok(Self { all, sorted: false })
+            Ok(Self {
+                masked: logits.len() - all.len(),
+                all,
+                sorted: false,
+            })
         }
     }
 
     pub(super) fn len(&self) -> usize {
         self.all.len()
+    }
+
+    /// Candidates and masked tokens.
+    pub(super) fn places(&self) -> usize {
+        self.all.len() + self.masked
+    }
+
+    /// Drops the masked tokens.
+    pub(super) fn drop_masked(&mut self) {
+        self.masked = 0;
+    }
+
+    /// Masks the candidates for which `keep` does not hold, unless it holds for none.
+    pub(super) fn mask(&mut self, keep: impl Fn(&Candidate) -> bool) {
+        let places = self.places();
+        self.retain(|_, candidate| keep(candidate));
+        self.masked = places - self.all.len();
     }
 
     pub(super) fn first(&self) -> Option<u32> {
@@ -65,7 +92,7 @@ impl Candidates {
         self.all.iter()
     }
 
-    /// Changes one token's logit; minus infinity removes it, unless it is the last.
+    /// Changes one token's logit; minus infinity masks it.
     pub(super) fn change(&mut self, token: u32, change: impl Fn(f64) -> f64) {
         // Tokens are in order of their ids until they are sorted.
         let at = if self.sorted {
@@ -75,8 +102,9 @@ impl Candidates {
         };
         let Some(at) = at else { return };
         self.all[at].logit = change(self.all[at].logit);
-        if self.all[at].logit == f64::NEG_INFINITY && self.all.len() > 1 {
+        if self.all[at].logit == f64::NEG_INFINITY {
             self.all.remove(at);
+            self.masked += 1;
         } else if self.sorted {
             self.sorted = false;
             self.all.sort_unstable_by(order);
@@ -89,6 +117,10 @@ impl Candidates {
         self.all
             .iter_mut()
             .for_each(|candidate| candidate.logit = change(candidate.logit));
+        if self.sorted {
+            // What rounding has made equal goes by its id.
+            self.all.sort_unstable_by(order);
+        }
     }
 
     /// The most probable first.
@@ -105,6 +137,8 @@ impl Candidates {
             self.all.select_nth_unstable_by(count, order);
         }
         let count = count.max(1);
+        // The masked ones come last.
+        self.masked = self.masked.min(count.saturating_sub(self.all.len()));
         if !self.sorted {
             self.all.truncate(count.min(self.all.len()));
             self.sort();

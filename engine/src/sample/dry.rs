@@ -2,12 +2,15 @@
 //!
 //! For every earlier place that ends as the text ends, over `n` tokens, the token after it gets
 //! `multiplier · base^(n − allowed)` taken off, for the longest such `n`. Nothing is compared across a
-//! sequence breaker.
+//! sequence breaker, and a breaker is never made less likely.
 
 use super::candidates::Candidates;
 use super::filter::window;
 use super::settings::Settings;
 use std::collections::{BTreeMap, VecDeque};
+
+/// The natural logarithm of the largest `f32`, which the exponential does not exceed.
+const LARGEST_LOG: f64 = 88.722_839_1;
 
 pub(super) fn apply(
     candidates: &mut Candidates,
@@ -25,19 +28,27 @@ pub(super) fn apply(
         .position(|&token| breaks(token))
         .unwrap_or(backwards.len());
     let allowed = usize::try_from(s.dry_allowed_length).unwrap_or(0);
+    if limit < allowed || backwards.len() <= allowed {
+        return;
+    }
     let mut longest: BTreeMap<u32, usize> = BTreeMap::new();
     for (place, length) in repeats(&backwards).into_iter().enumerate().skip(1) {
         let length = length.min(limit);
-        if length >= allowed.max(1) {
-            let entry = longest.entry(backwards[place - 1]).or_default();
+        let next = backwards[place - 1];
+        if length >= allowed && !breaks(next) {
+            let entry = longest.entry(next).or_default();
             *entry = (*entry).max(length);
         }
     }
-    // The exponential stays a float.
-    let most = 88.0 / libm::log(f64::from(s.dry_base)).max(1e-9);
+    let base = f64::from(s.dry_base);
+    let most = if base > 1.000_001 {
+        libm::floor(LARGEST_LOG / libm::log(base))
+    } else {
+        f64::INFINITY
+    };
     for (token, length) in longest {
         let exponent = ((length - allowed) as f64).min(most);
-        let penalty = f64::from(s.dry_multiplier) * libm::pow(s.dry_base.into(), exponent);
+        let penalty = f64::from(s.dry_multiplier) * libm::pow(base, exponent);
         candidates.change(token, |logit| logit - penalty);
     }
 }

@@ -49,7 +49,7 @@ pub(super) fn top_n_sigma(candidates: &mut Candidates, sigmas: f64) {
         .sum::<f64>()
         / count;
     let least = candidates.max() - sigmas * variance.sqrt();
-    candidates.retain(|_, candidate| candidate.logit >= least);
+    candidates.mask(|candidate| candidate.logit >= least);
 }
 
 pub(super) fn top_k(candidates: &mut Candidates, k: i32, min_keep: usize) {
@@ -89,6 +89,7 @@ pub(super) fn typical(candidates: &mut Candidates, p: f64, min_keep: usize) {
         }
     }
     candidates.retain(|place, _| keep[place]);
+    candidates.drop_masked();
 }
 
 pub(super) fn top_p(candidates: &mut Candidates, p: f64, min_keep: usize) {
@@ -117,10 +118,12 @@ pub(super) fn min_p(candidates: &mut Candidates, p: f64, min_keep: usize) {
     }
     let least = candidates.max() + libm::log(p);
     let enough = candidates.iter().filter(|c| c.logit >= least).count();
-    if enough < min_keep {
+    // Above 1 not even the best is probable enough.
+    if enough < min_keep.max(1) {
         candidates.keep_best(min_keep);
     } else {
         candidates.retain(|_, candidate| candidate.logit >= least);
+        candidates.drop_masked();
     }
 }
 
@@ -145,7 +148,7 @@ pub(super) fn xtc(candidates: &mut Candidates, s: &Settings, random: &mut Pcg32)
 
 pub(super) fn temperature(candidates: &mut Candidates, s: &Settings) {
     let (base, range) = (f64::from(s.temperature), f64::from(s.dynatemp_range));
-    if range <= 0.0 || candidates.len() <= 1 {
+    if range <= 0.0 || candidates.places() <= 1 {
         return set_temperature(candidates, base);
     }
     let (least, most) = ((base - range).max(0.0), base + range);
@@ -155,7 +158,7 @@ pub(super) fn temperature(candidates: &mut Candidates, s: &Settings) {
         .filter(|&&p| p > 0.0)
         .map(|&p| -p * libm::log(p))
         .sum();
-    let normalised = entropy / libm::log(candidates.len() as f64);
+    let normalised = entropy / libm::log(candidates.places() as f64);
     set_temperature(
         candidates,
         least + (most - least) * libm::pow(normalised, s.dynatemp_exponent.into()),

@@ -22,15 +22,10 @@ impl MirostatState {
         }
     }
 
-    /// Chooses among sorted candidates and adjusts the bound.
-    pub(super) fn sample(
-        &mut self,
-        s: &Settings,
-        mut candidates: Candidates,
-        random: &mut Pcg32,
-    ) -> Result<u32, SampleError> {
+    /// Keeps, of sorted candidates, those that surprise little enough.
+    pub(super) fn cut(&self, s: &Settings, candidates: &mut Candidates) {
         match s.mirostat {
-            Mirostat::V1 => self.cut_to_k(&mut candidates),
+            Mirostat::V1 => self.cut_to_k(candidates),
             Mirostat::V2 | Mirostat::Off => {
                 let within: Vec<bool> = candidates
                     .probabilities()
@@ -40,6 +35,15 @@ impl MirostatState {
                 candidates.retain(|place, _| place == 0 || within[place]);
             }
         }
+    }
+
+    /// Chooses among what was kept and adjusts the bound.
+    pub(super) fn choose(
+        &mut self,
+        s: &Settings,
+        candidates: &Candidates,
+        random: &mut Pcg32,
+    ) -> Result<u32, SampleError> {
         let token = candidates
             .draw(random.unit())
             .ok_or(SampleError::Impossible)?;

@@ -39,6 +39,12 @@ const FILTERS: [(Filter, &str, char); 9] = [
 ];
 
 impl Filter {
+    /// The name in a chain such as `top_k;top_p;temperature`.
+    pub fn name(self) -> &'static str {
+        let found = FILTERS.iter().find(|(filter, ..)| *filter == self);
+        found.map_or("", |(_, name, _)| name)
+    }
+
     /// Filters by names such as `top_k;top_p;temperature`.
     ///
     /// # Errors

@@ -34,12 +34,13 @@ impl LayerMemory {
         }
         // A ring holds a window and a batch, whose ends may both lie inside chunks.
         let needed = shape.window.map_or(context, |window| {
-            context.min(window.saturating_add(batch + CHUNK))
+            context.min(window.saturating_add(batch).saturating_add(CHUNK))
         });
-        let positions = needed.next_multiple_of(CHUNK);
+        // A context that no memory holds must be refused below, not wrap to one that fits.
+        let positions = needed.checked_next_multiple_of(CHUNK).unwrap_or(usize::MAX);
         let head_bytes = [
-            positions / KEY_BLOCK * format.key_block_bytes(shape.key_width),
-            positions * format.value_bytes(shape.value_width),
+            (positions / KEY_BLOCK).saturating_mul(format.key_block_bytes(shape.key_width)),
+            positions.saturating_mul(format.value_bytes(shape.value_width)),
         ];
         let have = |head: usize| {
             let bytes = head.saturating_mul(shape.heads);
