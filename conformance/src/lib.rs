@@ -3,6 +3,8 @@
 
 #![forbid(unsafe_code)]
 
+pub mod accuracy;
 pub mod bound;
+pub mod metric;
 pub mod receipt;
 pub mod tiny;

@@ -90,6 +90,9 @@ impl CpuSettings {
 /// Why a back end cannot be made or a step cannot be run.
 #[derive(Debug, thiserror::Error)]
 pub enum BackendError {
+    /// The environment asks for a level that this machine lacks.
+    #[error(transparent)]
+    Level(#[from] NoSuchLevel),
     /// A setting is zero.
     #[error("{setting} must be at least 1")]
     Zero {

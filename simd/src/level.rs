@@ -3,9 +3,17 @@
 #[cfg(target_arch = "x86_64")]
 #[path = "level/choice_x86.rs"]
 mod choice;
-#[cfg(not(target_arch = "x86_64"))]
+#[cfg(all(target_arch = "aarch64", target_endian = "little"))]
+#[path = "level/choice_aarch64.rs"]
+mod choice;
+#[cfg(not(any(
+    target_arch = "x86_64",
+    all(target_arch = "aarch64", target_endian = "little")
+)))]
 #[path = "level/choice_other.rs"]
 mod choice;
+#[cfg(all(target_arch = "aarch64", target_endian = "little"))]
+mod neon;
 mod portable;
 mod scalar;
 #[cfg(target_arch = "x86_64")]

@@ -3,7 +3,10 @@
 #[cfg(target_arch = "x86_64")]
 #[path = "prefetch/x86.rs"]
 mod machine;
-#[cfg(not(target_arch = "x86_64"))]
+#[cfg(target_arch = "aarch64")]
+#[path = "prefetch/aarch64.rs"]
+mod machine;
+#[cfg(not(any(target_arch = "x86_64", target_arch = "aarch64")))]
 #[path = "prefetch/none.rs"]
 mod machine;
 

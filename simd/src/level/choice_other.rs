@@ -9,7 +9,7 @@ use crate::Kernel;
 pub enum Level {
     /// Plain loops; what every other level is compared with.
     Scalar(Scalar),
-    /// The 128-bit baseline: NEON or simd128.
+    /// 128-bit vectors where the target has them, as WebAssembly's simd128.
     Portable(Portable),
 }
 
