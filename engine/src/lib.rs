@@ -19,6 +19,7 @@
 //! use fidelis_engine::sample::Sampler;
 //! use fidelis_engine::session::{Limits, Session};
 //! use fidelis_engine::text::{Bos, Specials, Tokenizer};
+//! use std::ops::ControlFlow;
 //!
 //! # fn main() -> Result<(), Box<dyn std::error::Error>> {
 //! let file = File::open("model.gguf".as_ref())?;
@@ -28,7 +29,7 @@
 //! let backend = CpuBackend::new(&model.graph, &CpuSettings::new(2048)?)?;
 //! let mut session = Session::new(backend, &tokenizer, Sampler::greedy());
 //! let prompt = tokenizer.encode("Once upon a time", Specials::Parse, Bos::Auto)?;
-//! for piece in session.reply(&prompt, Limits::default(), |_, _| {})? {
+//! for piece in session.reply(&prompt, Limits::default(), |_, _| ControlFlow::Continue(()))? {
 //!     print!("{}", piece?.text);
 //! }
 //! # Ok(())

@@ -3,10 +3,14 @@
 use crate::backend::{BackendError, CpuBackend, Logits, Step};
 use crate::sample::{SampleError, Sampler};
 use crate::text::{Stream, Tokenizer};
+use std::ops::ControlFlow;
 
 /// Why an answer ends early.
 #[derive(Debug, thiserror::Error)]
 pub enum SessionError {
+    /// The caller broke off while the prompt was read.
+    #[error("reading the prompt was broken off")]
+    BrokenOff,
     /// The prompt has no tokens.
     #[error("the prompt is empty")]
     EmptyPrompt,
@@ -84,16 +88,16 @@ impl<'a> Session<'a> {
     /// Reads `prompt`, the whole conversation so far, and answers.
     ///
     /// What the prompt shares with what was read before is not read again. `progress` is told how many
-    /// of how many tokens are read.
+    /// of how many tokens are read, batch by batch, and may break off.
     ///
     /// # Errors
     ///
-    /// [`SessionError`] if the prompt is empty or too long, or cannot be read.
+    /// [`SessionError`] if the prompt is empty or too long, cannot be read, or reading was broken off.
     pub fn reply(
         &mut self,
         prompt: &[u32],
         limits: Limits,
-        mut progress: impl FnMut(usize, usize),
+        mut progress: impl FnMut(usize, usize) -> ControlFlow<()>,
     ) -> Result<Reply<'_, 'a>, SessionError> {
         let context = self.backend.context();
         if prompt.is_empty() {
@@ -137,7 +141,9 @@ impl<'a> Session<'a> {
                 })?
                 .to_vec();
             self.history.extend_from_slice(&prompt[position..end]);
-            progress(end - keep, prompt.len() - keep);
+            if progress(end - keep, prompt.len() - keep).is_break() && end < prompt.len() {
+                return Err(SessionError::BrokenOff);
+            }
         }
         self.sampler.reset_tokens(prompt);
         let stream = Stream::new(self.tokenizer);

@@ -9,7 +9,7 @@ use crate::{interrupt, output, progress};
 use anyhow::{Context, Result};
 use clap::Args;
 use conversation::Conversation;
-use fidelis_engine::session::{Limits, Session, Stop};
+use fidelis_engine::session::{Limits, Session, SessionError, Stop};
 use fidelis_engine::text::{Bos, ChatTemplate, Specials, Tokenizer};
 use input::{Input, Line};
 use std::io::IsTerminal;
@@ -193,9 +193,14 @@ impl Open<'_, '_> {
             }
             "/regen" => self.regenerate(),
             "/read" => self.read(Path::new(rest)),
-            "/save" => self.conversation.save(Path::new(rest)),
-            "/load" => Conversation::load(Path::new(rest))
-                .map(|conversation| self.conversation = conversation),
+            "/save" => self
+                .conversation
+                .save(Path::new(rest))
+                .map(|()| eprintln!("saved {} messages", self.conversation.messages().len())),
+            "/load" => Conversation::load(Path::new(rest)).map(|conversation| {
+                eprintln!("loaded {} messages", conversation.messages().len());
+                self.conversation = conversation;
+            }),
             "/stats" => {
                 self.stats();
                 Ok(())
@@ -252,12 +257,22 @@ impl Open<'_, '_> {
         let bar = progress::bar("reading", 0, false);
         let start = Instant::now();
         let mut read = 0;
-        let mut reply = self.session.reply(&prompt, limits, |now, all| {
+        let reply = self.session.reply(&prompt, limits, |now, all| {
             read = all;
             bar.set_length(all as u64);
             bar.set_position(now as u64);
-        })?;
+            interrupt::flow()
+        });
         bar.finish_and_clear();
+        let mut reply = match reply {
+            // As when an answer is stopped, but there is none yet.
+            Err(SessionError::BrokenOff) => {
+                interrupt::reset();
+                self.conversation.take_last_question();
+                return Ok(());
+            }
+            reply => reply?,
+        };
         let reading = start.elapsed().as_secs_f64();
         let start = Instant::now();
         let mut answer = String::new();

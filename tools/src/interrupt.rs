@@ -1,5 +1,6 @@
 //! Ctrl-C: the first stops the answer, the second leaves.
 
+use std::ops::ControlFlow;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 static COUNT: AtomicUsize = AtomicUsize::new(0);
@@ -17,6 +18,15 @@ pub(crate) fn watch() {
 /// Interrupts since the last reset.
 pub(crate) fn count() -> usize {
     COUNT.load(Ordering::SeqCst)
+}
+
+/// Whether to go on: not after an interrupt.
+pub(crate) fn flow() -> ControlFlow<()> {
+    if count() > 0 {
+        ControlFlow::Break(())
+    } else {
+        ControlFlow::Continue(())
+    }
 }
 
 /// Forgets interrupts.

@@ -142,7 +142,10 @@ impl Run {
         };
         let bar = progress::bar("reading", ids.len() as u64, false);
         let start = Instant::now();
-        let mut reply = session.reply(&ids, limits, |read, _| bar.set_position(read as u64))?;
+        let mut reply = session.reply(&ids, limits, |read, _| {
+            bar.set_position(read as u64);
+            interrupt::flow()
+        })?;
         bar.finish_and_clear();
         let reading = start.elapsed().as_secs_f64();
         let start = Instant::now();

@@ -5,6 +5,7 @@ use super::{Receipt, ReceiptError, StopRecord};
 use fidelis_engine::session::{Limits, Piece, Reply, Session, SessionError, Stop};
 use fidelis_engine::text::Tokenizer;
 use serde::{Deserialize, Serialize};
+use std::ops::ControlFlow;
 
 /// One choice.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -133,7 +134,9 @@ pub fn replay(
     mut progress: impl FnMut(usize),
 ) -> Result<(), ReceiptError> {
     let mut recorder = Recorder::default();
-    let mut reply = session.reply(&receipt.prompt, Limits::from(&receipt.limits), |_, _| {})?;
+    let mut reply = session.reply(&receipt.prompt, Limits::from(&receipt.limits), |_, _| {
+        ControlFlow::Continue(())
+    })?;
     let steps = receipt.steps.len();
     for (index, expected) in receipt.steps.iter().enumerate() {
         let piece = reply.next().transpose()?;
