@@ -8,7 +8,7 @@ use crate::{interrupt, output, progress};
 use anyhow::{Context, Result, bail};
 use clap::Args;
 use fidelis_conformance::receipt::{self, StopRecord};
-use fidelis_engine::session::{Limits, Session, Stop};
+use fidelis_engine::session::{Limits, Session, SessionError, Stop};
 use fidelis_engine::text::{Bos, Message, Specials};
 use std::path::PathBuf;
 use std::time::Instant;
@@ -142,11 +142,16 @@ impl Run {
         };
         let bar = progress::bar("reading", ids.len() as u64, false);
         let start = Instant::now();
-        let mut reply = session.reply(&ids, limits, |read, _| {
+        let reply = session.reply(&ids, limits, |read, _| {
             bar.set_position(read as u64);
             interrupt::flow()
-        })?;
+        });
         bar.finish_and_clear();
+        let mut reply = match reply {
+            // The exit code says so.
+            Err(SessionError::BrokenOff) => return Ok(()),
+            reply => reply?,
+        };
         let reading = start.elapsed().as_secs_f64();
         let start = Instant::now();
         let (mut answer, mut tokens) = (String::new(), Vec::new());

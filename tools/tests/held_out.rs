@@ -8,6 +8,7 @@ use fidelis_engine::session::{Limits, Session};
 use fidelis_engine::text::{Bos, ChatTemplate, Message, Specials, Tokenizer};
 use serde::Deserialize;
 use std::collections::BTreeMap;
+use std::ops::ControlFlow;
 
 #[derive(Deserialize)]
 struct Question {
@@ -50,7 +51,9 @@ fn rates(file: &[u8]) -> BTreeMap<String, [usize; 2]> {
             tokens: Some(96),
             ..Limits::default()
         };
-        let mut reply = session.reply(&ids, limits, |_, _| {}).expect("fits");
+        let mut reply = session
+            .reply(&ids, limits, |_, _| ControlFlow::Continue(()))
+            .expect("fits");
         let mut answer: String = reply
             .by_ref()
             .map(|piece| piece.expect("a token").text)
