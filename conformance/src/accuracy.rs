@@ -27,6 +27,12 @@ impl Accuracy {
     /// [`MetricError`] if there is nothing to compare.
     pub fn of(truth: &[f64], found: &[f64], width: usize) -> Result<Self, MetricError> {
         let largest = largest_error(truth, found)?;
+        if width == 0 || truth.len() % width != 0 {
+            return Err(MetricError::Width {
+                width,
+                values: truth.len(),
+            });
+        }
         let rows = truth.chunks_exact(width).zip(found.chunks_exact(width));
         let divergences = rows
             .map(|(truth, found)| kl_divergence(truth, found))

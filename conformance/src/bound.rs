@@ -28,8 +28,9 @@ pub struct Weights {
     /// `|scale · integer| + |min|` of each: what is rounded when a weight is decoded to `f32`, and
     /// what a fast product adds and takes away. Of floats the magnitude.
     pub sizes: Vec<f64>,
-    /// Whether decoding to `f32` may round.
-    rounds: bool,
+    /// Roundings of decoding to `f32`: the product, and the difference where there is a minimum.
+    decoding: f64,
+    has_minimum: bool,
 }
 
 impl Weights {
@@ -50,7 +51,8 @@ impl Weights {
         Self {
             values,
             sizes,
-            rounds: !format.is_float(),
+            decoding: with_layout!(format, L => if L::MIN { 2.0 } else { 1.0 }, float => 0.0),
+            has_minimum: with_layout!(format, L => L::MIN, float => false),
         }
     }
 }
@@ -72,11 +74,11 @@ fn sizes<L: Layout>(row: &[u8]) -> Vec<f64> {
 /// `Σ w x` in the tier `f32`: 16 running sums of `⌈n/16⌉` terms, folded in four steps.
 ///
 /// A term passes its product's rounding, the additions of its sum (the first is to zero) and the four of the fold;
-/// decoding a weight rounds its product and its difference.
+/// decoding a weight rounds its product, and its difference where there is a minimum.
 pub fn product_f32(weights: &Weights, input: &[f64]) -> f64 {
     let pairs = || weights.values.iter().zip(&weights.sizes).zip(input);
     let steps = weights.values.len().div_ceil(16) as f64 + 4.0;
-    let decoding = if weights.rounds { 2.0 } else { 0.0 };
+    let decoding = weights.decoding;
     let relative: f64 = pairs()
         .map(|((w, size), x)| (steps * w.abs() + decoding * size) * x.abs())
         .sum();
@@ -87,30 +89,36 @@ pub fn product_f32(weights: &Weights, input: &[f64]) -> f64 {
 /// `Σ w x` in the tier `fast`.
 ///
 /// An activation moves by at most half a step `a = max |x| / 127` of its group when it becomes a byte (and by the three
-/// roundings of `x · (127 / max)`, each up to 127 steps · u, and the one of `a`). The running sum of `G` groups
-/// adds its terms, and one more each where there is a minimum.
+/// roundings of `x · (127 / max)`, each up to 127 steps · u, and the one of `a`); the bytes are then summed, see
+/// [`product_of_bytes`].
 pub fn product_fast(weights: &Weights, input: &[f64]) -> f64 {
-    let groups = || {
-        let weights = weights.values.chunks(32).zip(weights.sizes.chunks(32));
-        weights.zip(input.chunks(32))
-    };
-    let additions = 2.0 * groups().count() as f64 + 6.0;
-    let bound = |((w, sizes), x): ((&[f64], &[f64]), &[f64])| {
+    let mut moved = 0.0;
+    let mut summed = Vec::with_capacity(input.len());
+    for (w, x) in weights.values.chunks(32).zip(input.chunks(32)) {
         let peak = x.iter().fold(0.0_f64, |peak, x| peak.max(x.abs()));
         let step = peak / 127.0;
         let weight: f64 = w.iter().map(|w| w.abs()).sum();
-        let size: f64 = sizes.iter().sum();
-        let moved = step * (0.5 + 127.0 * 4.0 * ROUNDING) * weight;
-        // The bytes that were summed are at most half a step larger than the activations.
-        let summed: f64 = sizes
-            .iter()
-            .zip(x)
-            .map(|(size, x)| size * (x.abs() + step / 2.0))
-            .sum();
-        let underflow = UNDERFLOW * (8.0 + 127.0 * size + 4.0 * step);
-        moved + additions * ROUNDING * summed + underflow
-    };
-    groups().map(bound).sum::<f64>() * SECOND_ORDER
+        moved += step * (0.5 + 127.0 * 4.0 * ROUNDING) * weight;
+        // The bytes that are summed are at most half a step larger than the activations.
+        summed.extend(x.iter().map(|x| x.abs() + step / 2.0));
+    }
+    moved * SECOND_ORDER + product_of_bytes(weights, &summed)
+}
+
+/// `Σ w a q` of activations that are bytes `q` times a step `a` already: what rounding alone does.
+///
+/// A group's exact integer meets its scale and the step (which is itself rounded); with a scale per 16 two products
+/// are added first. The running sum adds one term per group, and a second one where there is a minimum.
+pub fn product_of_bytes(weights: &Weights, input: &[f64]) -> f64 {
+    let groups = weights.values.len().div_ceil(32) as f64;
+    let terms = if weights.has_minimum { 2.0 } else { 1.0 };
+    let roundings = terms * groups + 5.0;
+    let pairs = || weights.sizes.iter().zip(input);
+    let summed: f64 = pairs().map(|(size, x)| size * x.abs()).sum();
+    let size: f64 = weights.sizes.iter().sum();
+    let largest = input.iter().fold(0.0_f64, |most, x| most.max(x.abs()));
+    let underflow = UNDERFLOW * (8.0 * groups + 127.0 * size + 4.0 * groups * largest);
+    (ROUNDING * roundings * summed + underflow) * SECOND_ORDER
 }
 
 /// An RMS norm's element `y`, from `x`, the inverse root and a weight: three roundings.

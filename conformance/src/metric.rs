@@ -16,6 +16,14 @@ pub enum MetricError {
         /// Of what is compared with it.
         found: usize,
     },
+    /// The values are not whole rows.
+    #[error("{values} values are not rows of {width}")]
+    Width {
+        /// Of a row.
+        width: usize,
+        /// In all.
+        values: usize,
+    },
     /// A value is infinite or not a number.
     #[error("value {index} is not finite")]
     NonFinite {
@@ -61,7 +69,12 @@ pub fn kl_divergence(truth: &[f64], found: &[f64]) -> Result<f64, MetricError> {
     // Terms of p (ln p − ln q) cancel; p (e^d − 1 − d) with d = ln q − ln p does not, and sums to the same.
     let terms = p.iter().zip(&q).map(|(p, q)| {
         let d = q - p;
-        libm::exp(*p) * (libm::expm1(d) - d)
+        // Where p vanishes beside q the exponential would overflow.
+        if d > 50.0 {
+            libm::exp(*q) - libm::exp(*p) * (1.0 + d)
+        } else {
+            libm::exp(*p) * (libm::expm1(d) - d)
+        }
     });
     Ok(terms.sum())
 }
@@ -105,6 +118,8 @@ mod tests {
             assert_eq!(largest_error(&[1.0, bad], &[1.0, 1.0]), wrong);
             assert_eq!(kl_divergence(&[1.0, 1.0], &[1.0, bad]), wrong);
         }
+        let far = kl_divergence(&[0.0, 2000.0], &[0.0, -2000.0]).expect("finite");
+        assert!((far - 2000.0).abs() < 1e-9, "{far}");
         assert_eq!(largest_error(&[1.0, -1.0], &[1.0, 1.0]), Ok(2.0));
     }
 }

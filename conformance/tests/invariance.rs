@@ -161,7 +161,15 @@ fn more_threads_than_cores_beside_a_load_give_the_same_bits() {
     let expected = read(&mut backend(&model, Tier::Fast, ONE_BY_ONE), &ids, 1);
     let cores = std::thread::available_parallelism().map_or(1, usize::from);
     let done = AtomicBool::new(false);
+    /// Ends the load, also if the test fails.
+    struct Done<'d>(&'d AtomicBool);
+    impl Drop for Done<'_> {
+        fn drop(&mut self) {
+            self.0.store(true, Ordering::Relaxed);
+        }
+    }
     std::thread::scope(|scope| {
+        let _load = Done(&done);
         for _ in 0..cores {
             scope.spawn(|| {
                 while !done.load(Ordering::Relaxed) {
@@ -175,7 +183,6 @@ fn more_threads_than_cores_beside_a_load_give_the_same_bits() {
             split: 140,
         };
         let found = read(&mut backend(&model, Tier::Fast, way), &ids, way.split);
-        done.store(true, Ordering::Relaxed);
         assert!(found == expected);
     });
 }

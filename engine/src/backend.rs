@@ -166,6 +166,20 @@ pub enum BackendError {
         /// What was found.
         value: f64,
     },
+    /// A key or value that the cache's format cannot hold.
+    #[error(
+        "{checkpoint} has {value} at token {token}, element {element}: more than a cache in f16 holds (65504); remember keys and values as f32"
+    )]
+    CacheOverflow {
+        /// The key's or value's checkpoint.
+        checkpoint: String,
+        /// The token's position.
+        token: usize,
+        /// The element of its row.
+        element: usize,
+        /// What was found.
+        value: f64,
+    },
     /// The memory for the cache and the intermediates could not be had.
     #[error("{bytes} bytes of memory for {what} cannot be had")]
     Memory {

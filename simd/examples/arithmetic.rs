@@ -1,6 +1,6 @@
 //! Prints a digest of every kernel's bits on fixed inputs, level by level.
 //!
-//! `tests/fused.rs` compiles it for processors with and without fused multiply-add: the lines must be equal.
+//! The first line says what it was compiled for. `tests/fused.rs` compiles it for processors with and without fused multiply-add: the lines must be equal.
 
 use fidelis_simd::attend::{Attend, AttendScratch, CHUNK, CacheFormat, Column, KeyValues};
 use fidelis_simd::dense::{Dense, DenseScratch};
@@ -158,6 +158,7 @@ fn fast(level: Level, random: &mut Pcg64Mcg) -> Vec<(&'static str, u64)> {
 }
 
 fn main() {
+    println!("fused multiply-add: {}", cfg!(target_feature = "fma"));
     for level in Level::available() {
         let mut random = Pcg64Mcg::new(7 << 1 | 1);
         let single = in_precision::<f32>(level, &mut random);

@@ -83,7 +83,7 @@ pub fn silu(x: f32) -> f32 {
 
 /// `x/2 · (1 + tanh u) = x · σ(2 u)` with `u = √(2/π) (x + 0.044715 x³)`.
 ///
-/// Five roundings of `2 u`, each of 2⁻²⁴, grow into the result: within `4 + 10 |u|` ULP.
+/// The roundings of `2 u`, two of them of constants, grow into the result: within `4 + 10 |u|` ULP.
 #[inline(always)]
 pub fn gelu_tanh(x: f32) -> f32 {
     const TWICE_ROOT: f32 = 1.595_769_2;

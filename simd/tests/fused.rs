@@ -13,6 +13,7 @@ fn lines(features: &str) -> Vec<String> {
         .args(["run", "--quiet", "--release", "--package", "fidelis-simd"])
         .args(["--example", "arithmetic", "--target-dir"])
         .arg(target)
+        .env_remove("CARGO_ENCODED_RUSTFLAGS")
         .env("CARGO_PROFILE_RELEASE_LTO", "off")
         .env("CARGO_PROFILE_RELEASE_CODEGEN_UNITS", "8")
         .env("RUSTFLAGS", format!("-Ctarget-feature={features}"))
@@ -25,7 +26,10 @@ fn lines(features: &str) -> Vec<String> {
         String::from_utf8_lossy(&output.stderr)
     );
     let text = String::from_utf8(output.stdout).expect("UTF-8");
-    text.lines().map(str::to_owned).collect()
+    let (first, lines) = text.split_once('\n').expect("lines");
+    let fused = features.contains("+fma");
+    assert_eq!(first, format!("fused multiply-add: {fused}"), "{features}");
+    lines.lines().map(str::to_owned).collect()
 }
 
 #[test]

@@ -121,17 +121,20 @@ impl Attention<'_> {
                     stored += p * moved[i][d];
                     all += v.abs();
                 }
-                let spread = if worst < 1.0 {
-                    spread / (1.0 - worst)
+                let (spread, stored) = if worst < 1.0 {
+                    // A probability grows by at most (1 + η) / (1 − η).
+                    (
+                        spread / (1.0 - worst),
+                        stored * (1.0 + worst) / (1.0 - worst),
+                    )
                 } else {
-                    f64::INFINITY
+                    (f64::INFINITY, f64::INFINITY)
                 };
                 let longest = scores.len().min(CHUNK) as f64;
                 let sums = (longest + 2.0 * chunks) * ROUNDING * (size + stored)
                     + (13.0 + 2.0 * chunks) * ROUNDING * out.abs();
                 let underflow = 1.7e-38 * all + UNDERFLOW * (scores.len() as f64 + 4.0);
-                let bound =
-                    (spread + sums + stored * (1.0 + 2.0 * worst) + underflow) * SECOND_ORDER;
+                let bound = (spread + sums + stored + underflow) * SECOND_ORDER;
                 (out, bound)
             })
             .collect()

@@ -207,7 +207,7 @@ impl<R: Real> Work<'_, R> {
         let slot = start % self.cache.positions / KEY_BLOCK;
         let mut block = range.start / KEY_BLOCK;
         let last = range.end.div_ceil(KEY_BLOCK);
-        // Two blocks at a time, four for a single column: enough sums in flight to hide an addition's latency.
+        // Two blocks at a time: enough sums in flight to hide an addition's latency.
         while block < last {
             let at = |i: usize| {
                 &self.cache.keys[(slot + block + i.min(last - 1 - block)) * block_bytes..]

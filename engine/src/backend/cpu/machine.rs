@@ -19,12 +19,12 @@ const LOGITS_BATCH: usize = 64;
 
 /// Runs a graph on the CPU in one precision.
 pub(super) struct Machine<'a, R> {
-    graph: Graph<'a>,
+    pub(super) graph: Graph<'a>,
     settings: CpuSettings,
     plan: Plan,
     team: Team,
     arena: Arena<R>,
-    memory: Vec<LayerMemory>,
+    pub(super) memory: Vec<LayerMemory>,
     /// The weights that are vectors, decoded; empty for the others.
     vectors: Vec<Vec<R>>,
     counters: Vec<Counters>,

@@ -78,6 +78,15 @@ impl LayerMemory {
         self.sees(at).start + self.positions >= read
     }
 
+    /// What a key or a value must stay below to be remembered.
+    pub(super) fn limit(&self) -> f64 {
+        match self.format {
+            // What rounds to the largest half.
+            CacheFormat::F16 => 65_520.0,
+            _ => f64::INFINITY,
+        }
+    }
+
     /// Writes the keys and values of a position, all heads.
     ///
     /// # Safety

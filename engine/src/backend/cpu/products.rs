@@ -118,7 +118,8 @@ impl<'p, 'w, 'a, R: Real> Products<'p, 'w, 'a, R> {
             return;
         }
         let emit = |token: usize, first: usize, values: &[R]| {
-            self.out(product, token, rows.start + first, values.len())
+            // SAFETY: this part alone has these rows, and the result lives until they are copied.
+            unsafe { self.out(product, token, rows.start + first, values.len()) }
                 .copy_from_slice(values);
         };
         // SAFETY: the input lies behind a barrier, and this stage writes only outputs.
@@ -147,7 +148,8 @@ impl<'p, 'w, 'a, R: Real> Products<'p, 'w, 'a, R> {
     ) {
         let (work, weight) = (self.work, product.weight);
         let out = |token: usize, first: usize, len: usize| {
-            R::singles_mut(self.out(product, token, rows.start + first, len))
+            // SAFETY: this part alone has these rows; outputs live until they are written.
+            R::singles_mut(unsafe { self.out(product, token, rows.start + first, len) })
                 .expect("the tier `fast` computes in f32")
         };
         // SAFETY: the input lies behind a barrier, and this stage writes only outputs.
@@ -169,12 +171,22 @@ impl<'p, 'w, 'a, R: Real> Products<'p, 'w, 'a, R> {
     }
 
     /// `len` outputs of a token of the stage, from row `first` of the weights.
+    ///
+    /// # Safety
+    ///
+    /// Nobody else uses these outputs while the result lives.
     #[expect(
         clippy::mut_from_ref,
         reason = "the arena allows it; parts of a stage have rows of the weights for themselves"
     )]
-    fn out(&self, product: &Product<'_, '_>, token: usize, first: usize, len: usize) -> &mut [R] {
-        // SAFETY: no other part has these rows of the weights, so none writes these columns.
+    unsafe fn out(
+        &self,
+        product: &Product<'_, '_>,
+        token: usize,
+        first: usize,
+        len: usize,
+    ) -> &mut [R] {
+        // SAFETY: the caller's promise.
         unsafe {
             self.work
                 .arena

@@ -22,6 +22,8 @@ pub(super) struct Meeting {
     round: AtomicUsize,
     failed: AtomicBool,
     stop: AtomicBool,
+    /// A worker is gone: nobody can wait for all any more.
+    deserted: AtomicBool,
     sleepers: Mutex<()>,
     wake: Condvar,
 }
@@ -84,7 +86,7 @@ struct Unwinding<'m>(&'m Meeting);
 impl Drop for Unwinding<'_> {
     fn drop(&mut self) {
         self.0.failed.store(true, Ordering::Release);
-        self.0.stop.store(true, Ordering::Release);
+        self.0.deserted.store(true, Ordering::Release);
         self.0.release();
     }
 }
@@ -97,6 +99,7 @@ impl Meeting {
             round: AtomicUsize::new(0),
             failed: AtomicBool::new(false),
             stop: AtomicBool::new(false),
+            deserted: AtomicBool::new(false),
             sleepers: Mutex::new(()),
             wake: Condvar::new(),
         }
@@ -141,12 +144,15 @@ impl Member<'_> {
         } else {
             self.wait_for_round_after(round);
         }
-        !meeting.stop.load(Ordering::Acquire)
+        !meeting.stop.load(Ordering::Acquire) && !meeting.deserted.load(Ordering::Acquire)
     }
 
     /// Spins for a while, then sleeps.
     fn wait_for_round_after(&self, round: usize) {
-        let begun = || self.meeting.round.load(Ordering::Acquire) != round;
+        let begun = || {
+            self.meeting.round.load(Ordering::Acquire) != round
+                || self.meeting.deserted.load(Ordering::Acquire)
+        };
         for _ in 0..SPINS {
             if begun() {
                 return;
@@ -205,7 +211,34 @@ impl Counters {
 
 #[cfg(test)]
 mod tests {
-    use super::Counters;
+    use super::{Counters, Team};
+    use std::panic::{AssertUnwindSafe, catch_unwind};
+    use std::time::{Duration, Instant};
+
+    #[test]
+    fn a_worker_that_panics_leaves_nobody_waiting() {
+        let team = Team::new(3).expect("threads");
+        for early in [true, false] {
+            let ended = catch_unwind(AssertUnwindSafe(|| {
+                team.run(|member| {
+                    if member.index == 1 {
+                        // The others arrive at the barrier before, and after.
+                        let start = Instant::now();
+                        while early && start.elapsed() < Duration::from_millis(20) {
+                            std::hint::spin_loop();
+                        }
+                        panic!("on purpose");
+                    }
+                    let start = Instant::now();
+                    while !early && start.elapsed() < Duration::from_millis(20) {
+                        std::hint::spin_loop();
+                    }
+                    while member.barrier() {}
+                })
+            }));
+            assert!(ended.is_err(), "the panic is passed on");
+        }
+    }
 
     #[test]
     fn every_part_is_handed_out_once() {

@@ -60,8 +60,13 @@ pub(super) fn run<R: Real>(
                     arena.rows(attend.value, row, 1),
                 )
             };
+            let memory = &work.memory[attend.cache];
+            let limit = memory.limit();
+            if !key.iter().chain(value).all(|x| x.to_f64().abs() < limit) {
+                member.fail();
+            }
             // SAFETY: tokens whose positions share a block go to one worker.
-            unsafe { work.memory[attend.cache].remember(work.position + row, key, value) };
+            unsafe { memory.remember(work.position + row, key, value) };
         }
         TokenWork::Quantise(id) => {
             // SAFETY: this worker wrote this token's row, or it lies behind a barrier.

@@ -7,6 +7,7 @@ use super::work::Work;
 use super::{BackendError, Observer};
 use crate::graph::{Attend, Op};
 use fidelis_simd::Real;
+use std::collections::HashMap;
 use std::ops::Range;
 
 impl<R: Real> Machine<'_, R> {
@@ -32,11 +33,28 @@ impl<R: Real> Machine<'_, R> {
         }
     }
 
+    /// What the keys and values of every layer must stay below, by checkpoint.
+    fn limits(&self) -> HashMap<String, f64> {
+        let attends = self.graph.ops.iter().filter_map(|op| match op {
+            Op::Attend(attend) => Some(attend),
+            _ => None,
+        });
+        let names = attends.flat_map(|attend| {
+            let limit = self.memory[attend.cache].limit();
+            [attend.key, attend.value].map(|id| {
+                let activation = &self.graph.activations[id.0 as usize];
+                (activation.name.clone(), limit)
+            })
+        });
+        names.collect()
+    }
+
     /// Reads the batch again and names the first value that is not finite.
     pub(super) fn find_non_finite(&mut self, tokens: &[u32], wanted: Range<usize>) -> BackendError {
         let mut first = First {
             found: None,
             position: self.position,
+            limits: self.limits(),
         };
         let repeated = self.run_batch(tokens, wanted, |_, work| {
             let seen = std::cell::RefCell::new(&mut first);
@@ -63,6 +81,8 @@ impl<R: Real> Machine<'_, R> {
 struct First {
     found: Option<BackendError>,
     position: usize,
+    /// What keys and values must stay below.
+    limits: HashMap<String, f64>,
 }
 
 impl Observer for First {
@@ -72,12 +92,25 @@ impl Observer for First {
 
     fn saw(&mut self, name: &str, shape: &[usize], values: &[f64]) {
         let width = shape.last().copied().unwrap_or(1).max(1);
-        if let Some(index) = values.iter().position(|x| !x.is_finite()) {
-            self.found = Some(BackendError::NonFinite {
-                checkpoint: name.to_owned(),
-                token: self.position + index / width,
-                element: index % width,
-                value: values[index],
+        let limit = self.limits.get(name).copied().unwrap_or(f64::INFINITY);
+        let fits = |x: &f64| x.abs() < limit;
+        if let Some(index) = values.iter().position(|x| !fits(x)) {
+            let (checkpoint, value) = (name.to_owned(), values[index]);
+            let (token, element) = (self.position + index / width, index % width);
+            self.found = Some(if value.is_finite() {
+                BackendError::CacheOverflow {
+                    checkpoint,
+                    token,
+                    element,
+                    value,
+                }
+            } else {
+                BackendError::NonFinite {
+                    checkpoint,
+                    token,
+                    element,
+                    value,
+                }
             });
         }
     }
