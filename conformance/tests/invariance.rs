@@ -150,6 +150,68 @@ fn every_way_of_working_gives_the_same_bits() {
     }
 }
 
+/// Steps that want all logits are read in small batches; those that want the last are not.
+#[test]
+fn large_batches_give_the_bits_of_one_by_one() {
+    for (kind, format) in [
+        (Kind::Llama, Format::Q4_K),
+        (Kind::Gemma3, Format::Q8_0),
+        (Kind::Phi3, Format::Q6_K),
+    ] {
+        let tiny = Tiny {
+            layers: 2,
+            ..Tiny::blocks(kind, format)
+        };
+        let bytes = tiny.bytes().expect("encoded");
+        let gguf = Gguf::read(&bytes).expect("a GGUF file");
+        let model = Model::read(&gguf).expect("a model");
+        let ids: Vec<u32> = (0..700)
+            .map(|i| ((i * 7919 + 13) % model.config.vocabulary) as u32)
+            .collect();
+        // Logits at the end of each part, read as whole steps or id by id.
+        let parts = [0..513, 513..620, 620..700];
+        for tier in TIERS {
+            let settings = |threads, batch| CpuSettings {
+                tier,
+                threads,
+                batch,
+                ..CpuSettings::new(1024).expect("a level")
+            };
+            let last = |backend: &mut CpuBackend<'_>, tokens: &[u32], logits| {
+                let step = Step {
+                    tokens,
+                    position: backend.position(),
+                    logits,
+                };
+                let found = backend.forward(&step).expect("a forward pass").to_vec();
+                match backend.exact_logits() {
+                    Some(exact) => exact.iter().map(|x| x.to_bits()).collect(),
+                    None => found
+                        .iter()
+                        .map(|x| x.to_bits().into())
+                        .collect::<Vec<u64>>(),
+                }
+            };
+            let mut one = CpuBackend::new(&model.graph, &settings(1, 1)).expect("a back end");
+            let expected = parts.clone().map(|part| {
+                for id in part.start..part.end - 1 {
+                    last(&mut one, &ids[id..=id], Logits::None);
+                }
+                last(&mut one, &ids[part.end - 1..part.end], Logits::Last)
+            });
+            for (threads, batch) in [(1, 512), (2, 512), (2, 300), (3, 129), (2, 65)] {
+                let settings = settings(threads, batch);
+                let mut backend = CpuBackend::new(&model.graph, &settings).expect("a back end");
+                for (part, expected) in parts.clone().into_iter().zip(&expected) {
+                    let case = format!("{kind:?} {format} {tier:?} {threads} {batch} {part:?}");
+                    let found = last(&mut backend, &ids[part], Logits::Last);
+                    assert!(!found.is_empty() && found == *expected, "{case}");
+                }
+            }
+        }
+    }
+}
+
 #[test]
 fn more_threads_than_cores_beside_a_load_give_the_same_bits() {
     let bytes = Tiny::blocks(Kind::Gemma3, Format::Q4_K)
