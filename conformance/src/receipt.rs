@@ -21,6 +21,8 @@
 //! the 32 bytes before and the logits of the whole vocabulary, little-endian, in the type that `numerics.logits` names.
 //! The token that ended the answer has a step like every other.
 //!
+//! No object may name a field twice, at any depth: readers differ in which one they keep.
+//!
 //! The `checksum` is the digest of the content's [canonical text](canonical()), so damage is told apart from a replay that differs. The
 //! `signature` is Ed25519 over the ASCII text `fidelis-receipt 1 ` and the checksum; [`Signature`] shows how OpenSSL checks it.
 
@@ -29,8 +31,10 @@ mod digest;
 mod error;
 mod file;
 mod model;
+mod object;
 mod replay;
 mod sampler;
+mod sense;
 mod signature;
 
 pub use canonical::canonical;
@@ -40,12 +44,15 @@ pub use file::write_atomically;
 pub use model::{FileDigest, ModelDifference, ModelDigests, TensorDigest};
 pub use replay::{Difference, Recorder, Step, record, replay};
 pub use sampler::{Bias, SamplerRecord};
+pub use sense::Senseless;
 pub use signature::{Signature, private_key, public_key};
 
 pub use ed25519_dalek::{SigningKey, VerifyingKey};
 use fidelis_engine::session::{Limits, Stop};
+use object::Unique;
 use serde::{Deserialize, Serialize};
-use serde_json::{Map, Value};
+use serde_json::Value;
+use serde_json::error::Category;
 
 /// What `format` says.
 pub const FORMAT: &str = "fidelis-receipt";
@@ -211,11 +218,17 @@ impl Receipt {
     ///
     /// # Errors
     ///
-    /// [`ReceiptError`] if this is no JSON object, no receipt, of another version, lacks a field, or does not
-    /// have the checksum that it names.
+    /// [`ReceiptError`] if this is no JSON object, no receipt, of another version, lacks a field, has one twice, or does
+    /// not have the checksum that it names.
     pub fn read(text: &[u8]) -> Result<Opened, ReceiptError> {
-        let mut content: Map<String, Value> =
-            serde_json::from_slice(text).map_err(ReceiptError::NotJson)?;
+        let content = serde_json::from_slice(text).map_err(|error| match error.classify() {
+            // Sound JSON, but a field is there twice.
+            Category::Data => ReceiptError::Field(error),
+            _ => ReceiptError::NotJson(error),
+        })?;
+        let Unique(Value::Object(mut content)) = content else {
+            return Err(ReceiptError::NotAnObject);
+        };
         if content.get("format").and_then(Value::as_str) != Some(FORMAT) {
             return Err(ReceiptError::NotAReceipt);
         }
