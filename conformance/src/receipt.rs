@@ -10,7 +10,7 @@
 //! context    positions that could be remembered
 //! model      digests of each file, each tensor, the tokenizer, the chat template, other metadata
 //! prompt     token ids
-//! template   digest of the template that rendered the prompt, or null
+//! template   digest of the Jinja text of the template that rendered the prompt, or null
 //! sampler    chain, settings, and the seed that was used
 //! limits     tokens at most (null: none), stop strings, whether ending tokens are passed over
 //! steps      per choice the token and the running digest of the logits it was chosen from
@@ -20,6 +20,11 @@
 //! Digests are BLAKE3, in hexadecimal. The running digest is `d[n] = H(d[n−1] ‖ logits)`: 32 zero bytes at first, then
 //! the 32 bytes before and the logits of the whole vocabulary, little-endian, in the type that `numerics.logits` names.
 //! The token that ended the answer has a step like every other.
+//!
+//! What `verify` checks: the checksum, the model, the prompt's ids, settings and limits through every step and its logits, and
+//! that `template` is the digest of the model's own template or of one that it is given. What remains a claim of whoever wrote the
+//! receipt: `engine`; that the ids came from that template (they are replayed, the text they came from is not in the receipt);
+//! and that it was the user who ended an answer that was interrupted. A receipt without a step says nothing and is refused.
 //!
 //! No object may name a field twice, at any depth: readers differ in which one they keep.
 //!
