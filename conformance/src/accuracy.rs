@@ -27,7 +27,7 @@ impl Accuracy {
     /// [`MetricError`] if there is nothing to compare.
     pub fn of(truth: &[f64], found: &[f64], width: usize) -> Result<Self, MetricError> {
         let largest = largest_error(truth, found)?;
-        if width == 0 || truth.len() % width != 0 {
+        if width == 0 || !truth.len().is_multiple_of(width) {
             return Err(MetricError::Width {
                 width,
                 values: truth.len(),

@@ -10,7 +10,7 @@
 //! context    positions that could be remembered
 //! model      digests of each file, each tensor, the tokenizer, the chat template, other metadata
 //! prompt     token ids
-//! template   digest of the template that rendered the prompt, or null
+//! template   digest of the Jinja text of the template that rendered the prompt, or null
 //! sampler    chain, settings, and the seed that was used
 //! limits     tokens at most (null: none), stop strings, whether ending tokens are passed over
 //! steps      per choice the token and the running digest of the logits it was chosen from
@@ -21,6 +21,13 @@
 //! the 32 bytes before and the logits of the whole vocabulary, little-endian, in the type that `numerics.logits` names.
 //! The token that ended the answer has a step like every other.
 //!
+//! What `verify` checks: the checksum, the model, the prompt's ids, settings and limits through every step and its logits, and
+//! that `template` is the digest of the model's own template or of one that it is given. What remains a claim of whoever wrote the
+//! receipt: `engine`; that the ids came from that template (they are replayed, the text they came from is not in the receipt);
+//! and that it was the user who ended an answer that was interrupted. A receipt without a step says nothing and is refused.
+//!
+//! No object may name a field twice, at any depth: readers differ in which one they keep.
+//!
 //! The `checksum` is the digest of the content's [canonical text](canonical()), so damage is told apart from a replay that differs. The
 //! `signature` is Ed25519 over the ASCII text `fidelis-receipt 1 ` and the checksum; [`Signature`] shows how OpenSSL checks it.
 
@@ -29,8 +36,10 @@ mod digest;
 mod error;
 mod file;
 mod model;
+mod object;
 mod replay;
 mod sampler;
+mod sense;
 mod signature;
 
 pub use canonical::canonical;
@@ -40,12 +49,15 @@ pub use file::write_atomically;
 pub use model::{FileDigest, ModelDifference, ModelDigests, TensorDigest};
 pub use replay::{Difference, Recorder, Step, record, replay};
 pub use sampler::{Bias, SamplerRecord};
+pub use sense::Senseless;
 pub use signature::{Signature, private_key, public_key};
 
 pub use ed25519_dalek::{SigningKey, VerifyingKey};
 use fidelis_engine::session::{Limits, Stop};
+use object::Unique;
 use serde::{Deserialize, Serialize};
-use serde_json::{Map, Value};
+use serde_json::Value;
+use serde_json::error::Category;
 
 /// What `format` says.
 pub const FORMAT: &str = "fidelis-receipt";
@@ -211,11 +223,17 @@ impl Receipt {
     ///
     /// # Errors
     ///
-    /// [`ReceiptError`] if this is no JSON object, no receipt, of another version, lacks a field, or does not
-    /// have the checksum that it names.
+    /// [`ReceiptError`] if this is no JSON object, no receipt, of another version, lacks a field, has one twice, or does
+    /// not have the checksum that it names.
     pub fn read(text: &[u8]) -> Result<Opened, ReceiptError> {
-        let mut content: Map<String, Value> =
-            serde_json::from_slice(text).map_err(ReceiptError::NotJson)?;
+        let content = serde_json::from_slice(text).map_err(|error| match error.classify() {
+            // Sound JSON, but a field is there twice.
+            Category::Data => ReceiptError::Field(error),
+            _ => ReceiptError::NotJson(error),
+        })?;
+        let Unique(Value::Object(mut content)) = content else {
+            return Err(ReceiptError::NotAnObject);
+        };
         if content.get("format").and_then(Value::as_str) != Some(FORMAT) {
             return Err(ReceiptError::NotAReceipt);
         }

@@ -1,6 +1,7 @@
 //! From flags to a model that can run.
 
 use crate::demo;
+use crate::template::{TemplateOptions, TemplateText};
 use anyhow::{Context, Result, bail};
 use clap::Args;
 use fidelis_conformance::receipt::Numerics;
@@ -50,12 +51,8 @@ pub(crate) struct ModelOptions {
     /// Device; only cpu.
     #[arg(long)]
     device: Option<String>,
-    /// Jinja source, or the name of a known chat format.
-    #[arg(long)]
-    pub(crate) chat_template: Option<String>,
-    /// File with Jinja source.
-    #[arg(long)]
-    chat_template_file: Option<PathBuf>,
+    #[command(flatten)]
+    template: TemplateOptions,
     /// Templates are always Jinja.
     #[arg(long, hide = true)]
     jinja: bool,
@@ -90,6 +87,9 @@ pub(crate) struct ReplayOptions {
     /// SIMD level: scalar, portable, avx2, avx512vnni, neon, neondot; the best if absent.
     #[arg(long)]
     level: Option<String>,
+    /// What rendered the prompt, if not the model's own template.
+    #[command(flatten)]
+    pub(crate) template: TemplateOptions,
 }
 
 /// A file, or the model inside this program.
@@ -131,8 +131,7 @@ pub(crate) struct Loaded<'a> {
     pub(crate) model: Model<'a>,
     pub(crate) tokenizer: Tokenizer,
     pub(crate) template: Option<ChatTemplate>,
-    /// The source of the template, or its name.
-    pub(crate) template_text: Option<String>,
+    pub(crate) template_text: Option<TemplateText>,
 }
 
 impl<'a> Loaded<'a> {
@@ -147,17 +146,10 @@ impl<'a> Loaded<'a> {
                 .to_owned()
         };
         let (bos, eos) = (text(tokenizer.bos()), text(tokenizer.eos()));
-        let template_text = match (&options.chat_template, &options.chat_template_file) {
-            (Some(source), _) => Some(source.clone()),
-            (None, Some(path)) => Some(
-                std::fs::read_to_string(path)
-                    .with_context(|| format!("cannot read {}", path.display()))?,
-            ),
-            (None, None) => gguf.str("tokenizer.chat_template")?.map(str::to_owned),
-        };
+        let template_text = options.template.text(gguf)?;
         let template = template_text
             .as_ref()
-            .map(|source| ChatTemplate::new(source, &bos, &eos))
+            .map(|text| ChatTemplate::new(&text.source, &bos, &eos))
             .transpose()?;
         Ok(Self {
             model,
@@ -238,8 +230,7 @@ impl ModelOptions {
             level: flags.level.clone(),
             n_gpu_layers: None,
             device: None,
-            chat_template: None,
-            chat_template_file: None,
+            template: flags.template.clone(),
             jinja: false,
             flash_attn: None,
             no_repack: false,

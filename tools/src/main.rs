@@ -19,6 +19,7 @@ mod run;
 mod sampling;
 mod shapes;
 mod synth;
+mod template;
 mod tokenize;
 mod verify;
 

@@ -1,13 +1,12 @@
 //! Flags of receipts, and what a run knows of its own.
 
-use crate::load::{ModelOptions, Source};
+use crate::load::ModelOptions;
 use anyhow::{Result, bail};
 use clap::Args;
 use fidelis_conformance::receipt::{
     ARITHMETIC, Digest, FORMAT, LimitsRecord, ModelDigests, Numerics, Receipt, SamplerRecord,
     SigningKey, Step, VERSION, logits_type, private_key,
 };
-use fidelis_engine::gguf::Gguf;
 use fidelis_engine::sample::SPECIFICATION;
 use fidelis_engine::session::Stop;
 use std::path::{Path, PathBuf};
@@ -41,42 +40,42 @@ impl ReceiptOptions {
     }
 }
 
-/// What a run is given.
-pub(crate) struct Claim<'t> {
+/// What a run is given, all of it known before the first token is read.
+pub(crate) struct Claim {
+    pub(crate) numerics: Numerics,
+    pub(crate) model: ModelDigests,
+    pub(crate) prompt: Vec<u32>,
     pub(crate) sampler: SamplerRecord,
     pub(crate) limits: LimitsRecord,
     pub(crate) context: usize,
-    /// The template that rendered the prompt.
-    pub(crate) template: Option<&'t str>,
+    /// The digest of the template that rendered the prompt.
+    pub(crate) template: Option<Digest>,
 }
 
-impl Claim<'_> {
+/// How numbers are held under these options.
+pub(crate) fn numerics(options: &ModelOptions) -> Numerics {
+    let (tier, cache) = options.profile();
+    Numerics {
+        tier: tier.to_owned(),
+        cache: cache.to_owned(),
+        logits: logits_type(tier).to_owned(),
+        arithmetic: ARITHMETIC.to_owned(),
+        sampling: SPECIFICATION.to_owned(),
+    }
+}
+
+impl Claim {
     /// The receipt of a run that took these steps.
-    pub(crate) fn receipt(
-        self,
-        options: &ModelOptions,
-        source: &Source,
-        gguf: &Gguf<'_>,
-        prompt: Vec<u32>,
-        steps: Vec<Step>,
-        stop: Option<Stop>,
-    ) -> Receipt {
-        let (tier, cache) = options.profile();
+    pub(crate) fn receipt(self, steps: Vec<Step>, stop: Option<Stop>) -> Receipt {
         Receipt {
             format: FORMAT.to_owned(),
             version: VERSION,
             engine: env!("CARGO_PKG_VERSION").to_owned(),
-            numerics: Numerics {
-                tier: tier.to_owned(),
-                cache: cache.to_owned(),
-                logits: logits_type(tier).to_owned(),
-                arithmetic: ARITHMETIC.to_owned(),
-                sampling: SPECIFICATION.to_owned(),
-            },
+            numerics: self.numerics,
             context: self.context,
-            model: ModelDigests::new(&source.parts(), gguf),
-            prompt,
-            template: self.template.map(|text| Digest::of(text.as_bytes())),
+            model: self.model,
+            prompt: self.prompt,
+            template: self.template,
             sampler: self.sampler,
             limits: self.limits,
             steps,

@@ -1,15 +1,16 @@
 //! `fidelis run`: one prompt in, text out.
 
 use crate::load::{Loaded, ModelOptions, Source};
-use crate::receipt::{Claim, ReceiptOptions};
+use crate::receipt::{Claim, ReceiptOptions, numerics};
 use crate::sampling::SamplingOptions;
 use crate::tokenize::{read_stdin, text};
 use crate::{interrupt, output, progress};
 use anyhow::{Context, Result, bail};
 use clap::Args;
-use fidelis_conformance::receipt::{self, StopRecord};
+use fidelis_conformance::receipt::{self, Digest, ModelDigests, StopRecord};
 use fidelis_engine::session::{Limits, Session, SessionError, Stop};
 use fidelis_engine::text::{Bos, Message, Specials};
+use std::io;
 use std::path::PathBuf;
 use std::time::Instant;
 
@@ -101,8 +102,23 @@ impl Run {
         Ok(prompt)
     }
 
+    /// Writes to stdout; `false` if the reader went away, and a receipt is still to be written.
+    fn say(&self, text: &str) -> io::Result<bool> {
+        match output::text(text) {
+            Err(error)
+                if error.kind() == io::ErrorKind::BrokenPipe && self.receipt.receipt.is_some() =>
+            {
+                Ok(false)
+            }
+            done => done.map(|()| true),
+        }
+    }
+
     pub(crate) fn execute(&self) -> Result<()> {
         let key = self.receipt.prepare()?;
+        if self.predict == 0 && self.receipt.receipt.is_some() {
+            bail!("a receipt of no token holds nothing to compare; ask for more than -n 0");
+        }
         let prompt = self.prompt()?;
         let start = Instant::now();
         let source = Source::open(self.model.model.as_deref())?;
@@ -125,21 +141,28 @@ impl Run {
             sampler,
         );
         let loading = start.elapsed().as_secs_f64();
-        interrupt::watch();
         let limits = Limits {
             tokens: usize::try_from(self.predict).ok(),
             stop_strings: self.reverse_prompt.clone(),
             ignore_end: self.sampling.ignore_eos,
         };
-        let claim = Claim {
-            sampler: (&sampling).into(),
-            limits: (&limits).into(),
-            context: session.backend().settings().context,
-            template: self
-                .conversation
-                .then_some(loaded.template_text.as_deref())
-                .flatten(),
-        };
+        let rendered = self.conversation.then_some(loaded.template_text.as_ref());
+        // Before the run: what is digested must not be a file that was written over meanwhile.
+        let claim = self.receipt.receipt.as_deref().map(|path| {
+            let claim = Claim {
+                numerics: numerics(&self.model),
+                model: ModelDigests::new(&source.parts(), &gguf),
+                prompt: ids.clone(),
+                sampler: (&sampling).into(),
+                limits: (&limits).into(),
+                context: session.backend().settings().context,
+                template: rendered
+                    .flatten()
+                    .map(|text| Digest::of(text.source.as_bytes())),
+            };
+            (path, claim)
+        });
+        interrupt::watch();
         let bar = progress::bar("reading", ids.len() as u64, false);
         let start = Instant::now();
         let reply = session.reply(&ids, limits, |read, _| {
@@ -158,25 +181,23 @@ impl Run {
         let steps = receipt::record(&mut reply, |piece| -> Result<bool> {
             tokens.push(piece.token);
             answer.push_str(&piece.text);
-            if !self.json {
-                output::text(&piece.text)?;
-            }
-            Ok(interrupt::count() == 0)
+            let heard = self.json || self.say(&piece.text)?;
+            Ok(heard && interrupt::count() == 0)
         })?;
         let stop = reply.stop();
         let rest = reply.finish();
         let writing = start.elapsed().as_secs_f64();
         answer.push_str(&rest);
         if self.json {
-            output::text(&format!(
+            self.say(&format!(
                 "{}\n",
                 self.report(&ids, &tokens, &answer, stop, [loading, reading, writing])
             ))?;
         } else {
-            output::text(&format!("{rest}\n"))?;
+            self.say(&format!("{rest}\n"))?;
         }
-        if let Some(path) = &self.receipt.receipt {
-            let receipt = claim.receipt(&self.model, &source, &gguf, ids.clone(), steps, stop);
+        if let Some((path, claim)) = claim {
+            let receipt = claim.receipt(steps, stop);
             receipt::write_atomically(path, &receipt.to_text(key.as_ref())?)?;
         }
         if stop == Some(Stop::ContextFull) {

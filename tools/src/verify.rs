@@ -2,10 +2,10 @@
 
 use crate::load::{CACHES, Loaded, ModelOptions, ReplayOptions, Source, TIERS};
 use crate::{output, progress, sampling};
-use anyhow::{Context, Error, Result, bail};
+use anyhow::{Context, Error, Result};
 use clap::Args;
 use fidelis_conformance::receipt::{
-    self, ModelDigests, Opened, Receipt, ReceiptError, Refusal, public_key,
+    self, Digest, ModelDigests, Opened, Receipt, ReceiptError, Refusal, public_key,
 };
 use fidelis_engine::sample::SampleError;
 use fidelis_engine::session::Session;
@@ -17,8 +17,8 @@ Exit codes:
   0  every bit agrees
   1  wrong usage, a file that cannot be read, anything else
   2  the replay differs: the first step that does, and what
-  3  another model: the first tensor that differs, or what else
-  4  the receipt is damaged, cut off or tampered with
+  3  another model: the first tensor that differs, or what else; or another chat template
+  4  the receipt is damaged, cut off, tampered with, or holds nothing that could be compared
   5  the receipt is of another version, or of numerics that this build does not know
   6  the signature is missing or wrong, or the key is of the wrong kind";
 
@@ -39,12 +39,15 @@ impl Verify {
         let opened = self.open()?;
         let receipt = &opened.receipt;
         receipt.check_rules()?;
+        receipt.check_sense()?;
         let options = self.options(receipt)?;
         let source = Source::open(self.replay.model.as_deref())?;
         let gguf = source.gguf()?;
         let found = ModelDigests::new(&source.parts(), &gguf);
         receipt.model.check(&found).map_err(ReceiptError::Model)?;
         let loaded = Loaded::read(&gguf, &options)?;
+        self.check_template(receipt, &loaded)?;
+        receipt.check_prompt(loaded.model.config.vocabulary)?;
         let sampler = sampling::sampler(receipt.sampler.settings()?, &gguf).map_err(damaged)?;
         let backend = options.backend(&loaded.model)?;
         let mut session = Session::new(backend, &loaded.tokenizer, sampler);
@@ -82,13 +85,29 @@ impl Verify {
         Ok(opened)
     }
 
+    /// Compares the template that rendered the prompt, if one did, with the flags' or the model's own.
+    fn check_template(&self, receipt: &Receipt, loaded: &Loaded<'_>) -> Result<(), ReceiptError> {
+        // Without a template, the one at hand says something only if it was asked for.
+        if receipt.template.is_none() && !self.replay.template.is_given() {
+            return Ok(());
+        }
+        let text = loaded.template_text.as_ref();
+        let found = text.map(|text| Digest::of(text.source.as_bytes()));
+        if found == receipt.template {
+            return Ok(());
+        }
+        Err(ReceiptError::Template {
+            name: text
+                .map_or("the model's chat template", |text| &text.name)
+                .to_owned(),
+            expected: receipt.template,
+            found,
+        })
+    }
+
     /// The receipt's profile, on the threads and the level of the flags.
     fn options(&self, receipt: &Receipt) -> Result<ModelOptions> {
         let numerics = &receipt.numerics;
-        // The flag's 0 means something else.
-        if receipt.context == 0 {
-            bail!("the receipt's context is 0, which holds no prompt");
-        }
         let options = ModelOptions::replay(&self.replay, numerics, receipt.context);
         let unknown = |what, found: &str, known: &str| ReceiptError::Profile {
             what,

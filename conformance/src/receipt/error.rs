@@ -3,6 +3,7 @@
 use super::digest::Digest;
 use super::model::ModelDifference;
 use super::replay::Difference;
+use super::sense::Senseless;
 use fidelis_engine::sample::SampleError;
 use fidelis_engine::session::SessionError;
 use std::io;
@@ -28,9 +29,12 @@ pub enum Refusal {
 /// Why a receipt cannot be written, or is refused.
 #[derive(Debug, thiserror::Error)]
 pub enum ReceiptError {
-    /// Not JSON, or not an object.
+    /// Not JSON.
     #[error("the receipt is damaged: {}", json(.0))]
     NotJson(#[source] serde_json::Error),
+    /// JSON, but a list or a single value.
+    #[error("the receipt is damaged: not a JSON object")]
+    NotAnObject,
     /// JSON, but something else.
     #[error(
         "the receipt is damaged, or none: its format is not \"{}\"",
@@ -43,12 +47,25 @@ pub enum ReceiptError {
         /// Its name.
         field: &'static str,
     },
-    /// A field is not there or not what it should be.
+    /// A field is not there, there twice, or not what it should be.
     #[error("the receipt is damaged: {0}")]
     Field(#[source] serde_json::Error),
     /// A sampler that cannot be made.
     #[error("the receipt is damaged: its sampler makes no sense")]
     Sampler(#[source] SampleError),
+    /// A claim that no run can have led to.
+    #[error("the receipt is damaged: {0}")]
+    Senseless(#[from] Senseless),
+    /// The prompt was rendered by another template, or by none.
+    #[error("{name} is not the receipt's: {}", rendered(.expected.as_ref(), .found.as_ref()))]
+    Template {
+        /// The template at hand, in words.
+        name: String,
+        /// Of the template that rendered the prompt.
+        expected: Option<Digest>,
+        /// Of the one at hand.
+        found: Option<Digest>,
+    },
     /// The content is not what was written.
     #[error(
         "the receipt was changed after it was written: its checksum is {checksum}, but its content has {computed}"
@@ -129,13 +146,15 @@ impl ReceiptError {
     pub fn refusal(&self) -> Refusal {
         match self {
             Self::NotJson(_)
+            | Self::NotAnObject
             | Self::NotAReceipt
             | Self::Missing { .. }
             | Self::Field(_)
             | Self::Sampler(_)
+            | Self::Senseless(_)
             | Self::Checksum { .. } => Refusal::Damaged,
             Self::Version { .. } | Self::Profile { .. } => Refusal::Version,
-            Self::Model(_) => Refusal::Model,
+            Self::Model(_) | Self::Template { .. } => Refusal::Model,
             Self::Unsigned
             | Self::Signature
             | Self::SignatureForm
@@ -154,4 +173,16 @@ fn json(error: &serde_json::Error) -> String {
     } else {
         format!("not a JSON object ({error})")
     }
+}
+
+/// Which template the receipt names, and which is there.
+fn rendered(expected: Option<&Digest>, found: Option<&Digest>) -> String {
+    let named = |digest: Option<&Digest>, none: &str| {
+        digest.map_or_else(|| none.to_owned(), |digest| format!("digest {digest}"))
+    };
+    format!(
+        "its prompt was rendered by {}, and here is {}",
+        named(expected, "no template"),
+        named(found, "none")
+    )
 }

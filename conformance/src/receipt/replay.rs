@@ -126,13 +126,14 @@ pub fn record<E: From<SessionError>>(
 ///
 /// # Errors
 ///
-/// [`ReceiptError::Differs`] with the first difference, or what keeps the session from running.
+/// [`ReceiptError::Senseless`] if there is nothing to compare, [`ReceiptError::Differs`] with the first difference, or what keeps the session from running.
 pub fn replay(
     receipt: &Receipt,
     session: &mut Session<'_>,
     tokenizer: &Tokenizer,
     mut progress: impl FnMut(usize),
 ) -> Result<(), ReceiptError> {
+    receipt.check_sense()?;
     let mut recorder = Recorder::default();
     let mut reply = session.reply(&receipt.prompt, Limits::from(&receipt.limits), |_, _| {
         ControlFlow::Continue(())
@@ -151,7 +152,11 @@ pub fn replay(
         }
     }
     if receipt.stop == StopRecord::Interrupted {
-        return Ok(());
+        // Whoever interrupts an answer does so before it ends by itself.
+        return match reply.stop() {
+            None => Ok(()),
+            stop => Err(end(steps, steps, Some(receipt.stop), stop)),
+        };
     }
     let goes_on = reply.stop().is_none() && {
         let piece = reply.next().transpose()?;

@@ -109,9 +109,7 @@ impl ChatTemplate {
     ///
     /// [`TemplateError::Syntax`] if it is not valid Jinja.
     pub fn new(source: &str, bos: &str, eos: &str) -> Result<Self, TemplateError> {
-        let named = NAMED.iter().find(|(name, _)| *name == source);
-        let source = named.map_or(source, |(_, source)| source);
-        let source = without_generation_marks(source);
+        let source = without_generation_marks(Self::named(source).unwrap_or(source));
         let mut environment = Environment::new();
         template_functions::add(&mut environment);
         environment
@@ -125,6 +123,12 @@ impl ChatTemplate {
             bos: bos.to_owned(),
             eos: eos.to_owned(),
         })
+    }
+
+    /// The source of the format that is known by this name.
+    pub fn named(name: &str) -> Option<&'static str> {
+        let named = NAMED.iter().find(|(known, _)| *known == name);
+        named.map(|(_, source)| *source)
     }
 
     /// The names of the formats that are known by name.
