@@ -71,12 +71,9 @@ impl Source {
                 },
             })
             .collect();
-        match kind {
-            Kind::Outlier => {
-                let at = self.0.next_u32() as usize % len;
-                values[at] = 1000.0;
-            }
-            _ => {}
+        if kind == Kind::Outlier {
+            let at = self.0.next_u32() as usize % len;
+            values[at] = 1000.0;
         }
         values
     }

@@ -40,6 +40,9 @@ const TIERS: [(Tier, &str); 3] = [
     (Tier::Audit, "audit"),
 ];
 
+/// The table as committed.
+const TABLE: &str = include_str!("data/digests.tsv");
+
 fn table() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/data/digests.tsv")
 }
@@ -161,7 +164,7 @@ fn digest(model: &Model<'_>, tier: Tier, level: Level, vocabulary: usize) -> Str
 #[test]
 fn every_level_gives_the_digests_of_the_table() {
     let write = std::env::var_os("FIDELIS_WRITE_DIGESTS").is_some();
-    let published = std::fs::read_to_string(table()).unwrap_or_default();
+    let published = TABLE;
     let mut found = format!("# {ARITHMETIC}\n");
     found.push_str("kind\tlayers x width\tformat\ttier\tdigest\n");
     let levels = levels();
@@ -207,9 +210,8 @@ fn every_level_gives_the_digests_of_the_table() {
         std::fs::write(table(), &found).expect("the table can be written");
     }
     let lines = found.lines().count();
-    assert_eq!(
-        std::fs::read_to_string(table()).expect("the table is committed"),
-        found,
+    assert!(
+        write || found == published,
         "the table has other lines than the test"
     );
     let names: Vec<&str> = levels.iter().map(|level| level.name()).collect();
