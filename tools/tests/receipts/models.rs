@@ -4,6 +4,9 @@ use crate::helpers::{Folder, GEMMA, LLAMA, SHORT, STORY, edited, ends, receipt, 
 use fidelis_conformance::receipt::Digest;
 use fidelis_engine::gguf::Gguf;
 use serde_json::{Value, json};
+use std::fs::OpenOptions;
+use std::io::{Read, Seek, SeekFrom, Write};
+use std::process::{Command, Stdio};
 
 #[test]
 fn another_model_is_named_by_the_first_tensor_that_differs() {
@@ -109,4 +112,36 @@ fn a_template_of_the_flags_is_digested_by_its_text_and_asked_for_again() {
             "every bit agrees",
         );
     }
+}
+
+// If the run ends before the file is written over, the test says less, but does not fail.
+#[test]
+fn a_model_that_is_written_over_during_the_run_is_not_attested() {
+    let folder = Folder::new("meanwhile");
+    let original = std::fs::read(LLAMA).expect("the demo model");
+    let model = folder.write("model.gguf", &original);
+    let path = folder.path("receipt.json");
+    let mut run = Command::new(env!("CARGO_BIN_EXE_fidelis"))
+        .args(["run", "--receipt", &path, "-m", &model, "-p", "Once"])
+        .args(["-n", "100", "--ignore-eos"])
+        .stdin(Stdio::null())
+        .stdout(Stdio::piped())
+        .spawn()
+        .expect("the program was built");
+    let mut stdout = run.stdout.take().expect("a pipe");
+    stdout.read_exact(&mut [0]).expect("an answer");
+    // A name that the run needs no more.
+    let name = b"Fidelis demo";
+    let at = original
+        .windows(name.len())
+        .position(|window| window == name)
+        .expect("the name is in the file");
+    let mut file = OpenOptions::new().write(true).open(&model).expect("a file");
+    file.seek(SeekFrom::Start(at as u64)).expect("seekable");
+    file.write_all(b"Another").expect("writable");
+    drop(file);
+    stdout.read_to_end(&mut Vec::new()).expect("an answer");
+    assert!(run.wait().expect("an end").success());
+    ends(&["verify", &path, "-m", &model], 3, "keys of the model");
+    ends(&["verify", &path, "-m", LLAMA], 0, "every bit agrees");
 }
