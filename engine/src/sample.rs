@@ -39,9 +39,10 @@
 //! `high = temperature + range`, `e = Σ p·(−log p) / log(places)`, where places are candidates and masked tokens. What is never left empty: a filter
 //! that would remove every candidate removes none.
 //!
-//! **DRY.** Let `t[0]` be the newest token of the window, `t[1]` the one before. `limit` is the place of the first breaker (a token whose bytes contain one of
-//! the texts), or the window's length; nothing happens if `limit < allowed` or the window has no more than `allowed` tokens. For every `k ≥ 1`, `n` is the length of the
-//! longest common beginning of `t[0..]` and `t[k..]`, at most `limit`; if `n ≥ allowed` and `t[k−1]` is no breaker, `t[k−1]` is marked
+//! **DRY.** Let `t[0]` be the newest token of the window, `t[1]` the one before. `limit` is the place of the first breaker, or the window's length: a token whose
+//! bytes contain one of the texts, or one whose bytes end with a text's beginning and which the tokens of the text's rest follow (of several such, the longest; `limit` then counts
+//! from behind them; texts count to 40 bytes, rests to 20 tokens); nothing happens if `limit < allowed` or the window has no more than `allowed` tokens. For every `k ≥ 1`, `n` is the length of the
+//! longest common beginning of `t[0..]` and `t[k..]`, at most `limit`; if `n ≥ allowed` and `t[k−1]` contains no text, `t[k−1]` is marked
 //! with `n`. A token whose largest mark is `n` loses `multiplier·pow(base, min(n − allowed, ⌊88.7228391 / log base⌋))`; there is no such bound for a base of at most 1.000001.
 //!
 //! **The draw.** Candidates are sorted. A single one is chosen without an output. Otherwise `u` is drawn, and probabilities are summed from the first candidate on;
@@ -54,6 +55,7 @@
 //!
 //! Test vectors: `tests/data/sampling_vectors.txt`, written by `tests/sampling_vectors.py` from this text alone.
 
+mod breakers;
 mod candidates;
 mod dry;
 mod filter;
@@ -61,12 +63,14 @@ mod mirostat;
 pub mod random;
 mod settings;
 
+pub use breakers::{NoVocabulary, Vocabulary};
 pub use settings::{Filter, Mirostat, Settings};
 
+use breakers::Breakers;
 use candidates::Candidates;
 use mirostat::MirostatState;
 use random::Pcg32;
-use std::collections::{HashMap, VecDeque};
+use std::collections::VecDeque;
 
 /// The name of these rules in a receipt; changed whenever a seed may mean another text.
 pub const SPECIFICATION: &str = "fidelis-sampling-1";
@@ -115,37 +119,27 @@ pub struct Sampler {
     /// The last tokens, newest last.
     recent: VecDeque<u32>,
     mirostat: MirostatState,
-    /// Whether a token breaks the sequences that DRY compares.
-    breakers: Box<dyn Fn(u32) -> bool + Send>,
-    known_breakers: HashMap<u32, bool>,
+    /// What breaks the sequences that DRY compares.
+    breakers: Breakers,
 }
 
 impl Sampler {
-    /// A sampler; `piece` gives the bytes of a token, for DRY's sequence breakers.
+    /// A sampler; where DRY is on it reads its sequence breakers from the vocabulary.
     ///
     /// # Errors
     ///
     /// [`SampleError::Setting`] naming the setting at fault.
-    pub fn new(
-        settings: Settings,
-        piece: impl Fn(u32) -> Vec<u8> + Send + 'static,
-    ) -> Result<Self, SampleError> {
+    pub fn new(settings: Settings, vocabulary: &dyn Vocabulary) -> Result<Self, SampleError> {
         settings.check()?;
-        let texts = settings.dry_sequence_breakers.clone();
-        let breakers = Box::new(move |token| {
-            let bytes = piece(token);
-            texts.iter().any(|text| {
-                !text.is_empty()
-                    && bytes
-                        .windows(text.len())
-                        .any(|window| window == text.as_bytes())
-            })
-        });
+        let breakers = if settings.dry_multiplier == 0.0 {
+            Breakers::default()
+        } else {
+            Breakers::new(&settings, vocabulary)
+        };
         Ok(Self {
             random: Pcg32::new(settings.seed),
             mirostat: MirostatState::new(&settings),
             recent: VecDeque::new(),
-            known_breakers: HashMap::new(),
             breakers,
             settings,
         })
@@ -161,8 +155,7 @@ impl Sampler {
             random: Pcg32::new(0),
             mirostat: MirostatState::new(&settings),
             recent: VecDeque::new(),
-            breakers: Box::new(|_| false),
-            known_breakers: HashMap::new(),
+            breakers: Breakers::default(),
             settings,
         }
     }
@@ -240,10 +233,7 @@ impl Sampler {
         match filter {
             Filter::Penalties => filter::penalties(candidates, s, &self.recent),
             Filter::Dry => {
-                let (known, breakers) = (&mut self.known_breakers, &self.breakers);
-                dry::apply(candidates, s, &self.recent, |token| {
-                    *known.entry(token).or_insert_with(|| breakers(token))
-                });
+                dry::apply(candidates, s, &self.recent, &self.breakers);
             }
             Filter::TopNSigma => filter::top_n_sigma(candidates, s.top_n_sigma.into()),
             Filter::TopK => filter::top_k(candidates, s.top_k, s.min_keep),

@@ -172,3 +172,22 @@ impl Tokenizer {
         self.vocabulary.add_bos
     }
 }
+
+impl crate::sample::Vocabulary for Tokenizer {
+    fn tokens(&self) -> usize {
+        self.vocabulary_len()
+    }
+
+    fn bytes(&self, token: u32) -> Vec<u8> {
+        match self.vocabulary.kind(token) {
+            Some(TokenKind::Control) => self.token_text(token).unwrap_or_default().into(),
+            _ => self.piece(token),
+        }
+    }
+
+    fn tokenize(&self, text: &str) -> Vec<u32> {
+        // What cannot be spelt breaks nothing.
+        self.encode(text, Specials::AsText, Bos::Never)
+            .unwrap_or_default()
+    }
+}

@@ -1,10 +1,12 @@
 //! The chain against values worked out by hand.
 
-use fidelis_engine::sample::{Filter, Mirostat, SampleError, Sampler, Settings};
+use fidelis_engine::sample::{
+    Filter, Mirostat, NoVocabulary, SampleError, Sampler, Settings, Vocabulary,
+};
 use std::collections::BTreeMap;
 
 fn sampler(settings: Settings) -> Sampler {
-    Sampler::new(settings, |_| Vec::new()).expect("settings that make sense")
+    Sampler::new(settings, &NoVocabulary).expect("settings that make sense")
 }
 
 /// Settings with this chain alone, everything else off.
@@ -261,18 +263,28 @@ fn dry_penalises_what_would_repeat() {
     assert_eq!(tokens(&dry, &logits, &[7, 8, 9, 5, 1, 7, 8, 9]), [5]);
     // A breaker between leaves nothing to repeat.
     logits[5] = 0.1;
-    let piece = |token: u32| {
-        if token == 8 {
-            b"\n".to_vec()
-        } else {
-            b"x".to_vec()
-        }
-    };
-    let mut broken = Sampler::new(dry, piece).expect("settings that make sense");
+    let mut broken = Sampler::new(dry, &Lines).expect("settings that make sense");
     [7, 8, 9, 5, 1, 7, 8, 9]
         .into_iter()
         .for_each(|token| broken.accept(token));
     assert_eq!(broken.sample(&logits), Ok(5));
+}
+
+/// Ten tokens, of which 8 is a line's end.
+struct Lines;
+
+impl Vocabulary for Lines {
+    fn tokens(&self) -> usize {
+        10
+    }
+    fn bytes(&self, token: u32) -> Vec<u8> {
+        if token == 8 { b"\n" } else { b"x" }.to_vec()
+    }
+    fn tokenize(&self, text: &str) -> Vec<u32> {
+        text.chars()
+            .map(|c| if c == '\n' { 8 } else { 0 })
+            .collect()
+    }
 }
 
 #[test]
@@ -366,7 +378,7 @@ fn what_cannot_be_sampled_is_said() {
                 repeat_penalty: 0.0,
                 ..Settings::default()
             },
-            |_| Vec::new()
+            &NoVocabulary
         )
         .is_err()
     );

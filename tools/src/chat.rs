@@ -96,7 +96,7 @@ impl Chat {
         let template = template.context(
             "the file has no chat template; give one by --chat-template, or use `fidelis run`",
         )?;
-        let sampler = self.sampling.sampler(&gguf, &tokenizer)?;
+        let sampler = self.sampling.sampler(&tokenizer)?;
         let backend = self.model.backend(&model)?;
         let terminal = std::io::stdin().is_terminal() && std::io::stderr().is_terminal();
         if terminal {

@@ -133,7 +133,7 @@ impl Run {
                 );
             }
         }
-        let sampler = self.sampling.sampler(&gguf, &loaded.tokenizer)?;
+        let sampler = self.sampling.sampler(&loaded.tokenizer)?;
         let sampling = sampler.settings().clone();
         let mut session = Session::new(
             self.model.backend(&loaded.model)?,

@@ -2,7 +2,6 @@
 
 use anyhow::{Context, Result};
 use clap::Args;
-use fidelis_engine::gguf::Gguf;
 use fidelis_engine::sample::{Filter, Mirostat, Sampler, Settings};
 use fidelis_engine::text::Tokenizer;
 use std::time::{SystemTime, UNIX_EPOCH};
@@ -148,19 +147,10 @@ impl SamplingOptions {
         Ok(settings)
     }
 
-    /// The sampler that the flags ask for; it reads pieces from a tokenizer of its own where DRY is on.
-    pub(crate) fn sampler(&self, gguf: &Gguf<'_>, tokenizer: &Tokenizer) -> Result<Sampler> {
-        sampler(self.settings(tokenizer)?, gguf)
+    /// The sampler that the flags ask for.
+    pub(crate) fn sampler(&self, tokenizer: &Tokenizer) -> Result<Sampler> {
+        Ok(Sampler::new(self.settings(tokenizer)?, tokenizer)?)
     }
-}
-
-/// A sampler with these settings.
-pub(crate) fn sampler(settings: Settings, gguf: &Gguf<'_>) -> Result<Sampler> {
-    if settings.dry_multiplier == 0.0 {
-        return Ok(Sampler::new(settings, |_| Vec::new())?);
-    }
-    let own = Tokenizer::read(gguf)?;
-    Ok(Sampler::new(settings, move |token| own.piece(token))?)
 }
 
 /// A seed from the clock.

@@ -1,13 +1,13 @@
 //! `fidelis verify`: a receipt is replayed.
 
 use crate::load::{CACHES, Loaded, ModelOptions, ReplayOptions, Source, TIERS};
-use crate::{output, progress, sampling};
+use crate::{output, progress};
 use anyhow::{Context, Error, Result};
 use clap::Args;
 use fidelis_conformance::receipt::{
     self, Digest, ModelDigests, Opened, Receipt, ReceiptError, Refusal, public_key,
 };
-use fidelis_engine::sample::SampleError;
+use fidelis_engine::sample::{SampleError, Sampler};
 use fidelis_engine::session::Session;
 use std::path::PathBuf;
 
@@ -48,7 +48,8 @@ impl Verify {
         let loaded = Loaded::read(&gguf, &options)?;
         self.check_template(receipt, &loaded)?;
         receipt.check_prompt(loaded.model.config.vocabulary)?;
-        let sampler = sampling::sampler(receipt.sampler.settings()?, &gguf).map_err(damaged)?;
+        let sampler = Sampler::new(receipt.sampler.settings()?, &loaded.tokenizer)
+            .map_err(|error| damaged(error.into()))?;
         let backend = options.backend(&loaded.model)?;
         let mut session = Session::new(backend, &loaded.tokenizer, sampler);
         let bar = progress::bar("replaying", receipt.steps.len() as u64, false);

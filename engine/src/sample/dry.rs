@@ -2,8 +2,9 @@
 //!
 //! For every earlier place that ends as the text ends, over `n` tokens, the token after it gets
 //! `multiplier · base^(n − allowed)` taken off, for the longest such `n`. Nothing is compared across a
-//! sequence breaker, and a breaker is never made less likely.
+//! sequence breaker, and a token that contains one is never made less likely.
 
+use super::breakers::Breakers;
 use super::candidates::Candidates;
 use super::filter::window;
 use super::settings::Settings;
@@ -16,17 +17,14 @@ pub(super) fn apply(
     candidates: &mut Candidates,
     s: &Settings,
     recent: &VecDeque<u32>,
-    mut breaks: impl FnMut(u32) -> bool,
+    breakers: &Breakers,
 ) {
     if s.dry_multiplier == 0.0 || s.dry_base < 1.0 || s.dry_penalty_last_n == 0 {
         return;
     }
     // Newest first, up to the newest breaker for the text's end.
     let backwards: Vec<u32> = window(recent, s.dry_penalty_last_n).rev().collect();
-    let limit = backwards
-        .iter()
-        .position(|&token| breaks(token))
-        .unwrap_or(backwards.len());
+    let limit = breakers.nearest(&backwards).unwrap_or(backwards.len());
     let allowed = usize::try_from(s.dry_allowed_length).unwrap_or(0);
     if limit < allowed || backwards.len() <= allowed {
         return;
@@ -35,7 +33,7 @@ pub(super) fn apply(
     for (place, length) in repeats(&backwards).into_iter().enumerate().skip(1) {
         let length = length.min(limit);
         let next = backwards[place - 1];
-        if length >= allowed && !breaks(next) {
+        if length >= allowed && !breakers.is_single(next) {
             let entry = longest.entry(next).or_default();
             *entry = (*entry).max(length);
         }
