@@ -203,7 +203,6 @@ fn fast<L: Layout>(row: &[u8], input: &[f32]) -> f32 {
     let mut out = [0.0];
     level.run(Decode::<L> {
         rows: row,
-        ahead: &[],
         input: &groups,
         out: &mut out,
         format: PhantomData,

@@ -140,7 +140,6 @@ fn fast(level: Level, random: &mut Pcg64Mcg) -> Vec<(&'static str, u64)> {
     let mut one = vec![0.0_f32; 20];
     level.run(Decode::<Q4K> {
         rows: &rows(random, 144, &[0, 2], 40),
-        ahead: &[],
         input: &groups,
         out: &mut one,
         format: PhantomData,

@@ -49,7 +49,6 @@ fn measure<L: Layout>(level: Level) {
     let decode = seconds(|| {
         level.run(Decode::<L> {
             rows: &bytes,
-            ahead: &[],
             input: &inputs[..width / 32],
             out: &mut out,
             format: PhantomData,

@@ -10,4 +10,4 @@ mod machine;
 #[path = "prefetch/none.rs"]
 mod machine;
 
-pub(crate) use machine::prefetch;
+pub(crate) use machine::fetch;

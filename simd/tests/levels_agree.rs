@@ -44,7 +44,6 @@ fn inputs(len: usize, random: &mut Pcg64Mcg) -> Vec<InputGroup> {
 fn decode<L: Layout>(level: Level, rows: &[u8], input: &[InputGroup], out: &mut [f32]) {
     level.run(Decode::<L> {
         rows,
-        ahead: &[],
         input,
         out,
         format: PhantomData,

@@ -1,7 +1,7 @@
 //! Many tokens: 16 or 32 rows are unpacked once into panels that stay in the cache, and used for
 //! every token of the batch in register tiles.
 
-use super::decode::{blocks_at, sixteen};
+use super::decode::blocks_at;
 use super::sum::{Factors, Of, Rule, add_group, bias, dot, four, start};
 use crate::input::InputGroup;
 use crate::quant::{Layout, Panel};
@@ -126,6 +126,17 @@ fn tile<I: Isa, R: Rule, const P: usize, const T: usize>(
         }
     }
     y
+}
+
+/// The 16 rows from `first`; past the end the last one repeats.
+#[inline(always)]
+fn sixteen<L: Layout>(rows: &[u8], row_bytes: usize, first: usize) -> [&[L::Block]; 16] {
+    let last = rows.len() / row_bytes - 1;
+    let mut sixteen: [&[L::Block]; 16] = [&[]; 16];
+    for (i, row) in sixteen.iter_mut().enumerate() {
+        *row = L::blocks(&rows[(first + i).min(last) * row_bytes..][..row_bytes]);
+    }
+    sixteen
 }
 
 /// A batch being multiplied with the panels of up to 32 rows.
