@@ -1,13 +1,7 @@
 //! Kernels that do nothing but reach a limit of the machine.
 
-use crate::prefetch::fetch;
+use crate::prefetch::{AHEAD, LINE, fetch};
 use crate::{Isa, Kernel};
-
-/// Bytes of a line.
-const LINE: usize = 64;
-
-/// How far ahead lines are asked for.
-const AHEAD: usize = 512;
 
 /// Reads memory as fast as it was found to go, in 16 long streams: the bits that are set in any 32-bit word.
 ///

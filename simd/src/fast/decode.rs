@@ -6,16 +6,10 @@
 
 use super::sum::{Factors, Of, Rule, add_group, bias, dot, four, start};
 use crate::input::InputGroup;
-use crate::prefetch::fetch;
+use crate::prefetch::fetch_ahead;
 use crate::quant::{Layout, Panel};
 use crate::{Isa, Kernel};
 use std::marker::PhantomData;
-
-/// How far ahead of its use a row's bytes are asked for.
-const AHEAD: usize = 512;
-
-/// Bytes of a cache line; a guess where it matters little.
-const LINE: usize = 64;
 
 /// `out[r] = row r · input`.
 pub struct Decode<'a, L> {
@@ -37,20 +31,6 @@ pub(super) fn blocks_at<'a, B>(rows: &[&'a [B]; 16], index: usize) -> [&'a B; 16
         *block = &row[index];
     }
     blocks
-}
-
-/// Asks for what each of 16 rows, or the row after it, has [`AHEAD`] bytes past block `index`.
-#[inline(always)]
-fn fetch_ahead<B>(rows: &[&[B]; 16], index: usize) {
-    let size = size_of::<B>();
-    // Several short blocks share a line: in turn, each asks for some of the rows' lines.
-    let turns = (LINE / size).max(1);
-    for row in rows.iter().skip(index % turns).step_by(turns) {
-        let from = row.as_ptr().cast::<u8>().wrapping_add(index * size + AHEAD);
-        for line in (0..size).step_by(LINE) {
-            fetch(from.wrapping_add(line));
-        }
-    }
 }
 
 /// The exact integer sums of one group.
