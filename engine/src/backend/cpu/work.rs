@@ -171,13 +171,14 @@ impl<R: Real> Work<'_, '_, R> {
                 out: unsafe { self.arena.part_mut(attend.out, row, head * value, value) },
             })
             .collect();
-        self.level.run(AttendKernel {
+        AttendKernel {
             // SAFETY: the cache was written before the last barrier, and this stage does not write it.
             cache: unsafe { memory.head(head) },
             scale: R::of(attend.score_scale),
             soft_cap: attend.soft_cap.map(R::exactly),
             columns: &mut columns,
             scratch: &mut scratch.attend,
-        });
+        }
+        .on(self.level);
     }
 }
