@@ -85,7 +85,7 @@ impl<L: Layout> Kernel for DecodeBlocks<'_, L> {
         let blocks = input.len() / L::GROUPS;
         let row_bytes = blocks * L::FORMAT.block_bytes();
         assert_eq!(bytes.len(), out.len() * row_bytes, "rows fill the bytes");
-        let bias = bias::<I, L>();
+        let bias = bias::<I, Of<L>>();
         let count = out.len();
         let run = count.div_ceil(16);
         for step in 0..run {

@@ -5,7 +5,7 @@
 //! the batch's activations of a slice in the second, however wide a row is.
 
 use super::decode::{blocks_at, no_blocks};
-use super::sum::{Factors, Of, Rule, add_group, bias, dot, four, start};
+use super::sum::{Factors, Kind, Rule, add_group, bias, dot, four, start};
 use crate::input::InputGroup;
 use crate::quant::{Layout, Panel};
 use crate::{Format, Isa, Kernel, Level, with_layout};
@@ -60,13 +60,53 @@ impl Prefill<'_> {
     pub fn on(self, level: Level) {
         with_layout!(
             self.format,
-            L => level.run(PrefillBlocks::<L>(self, PhantomData)),
+            L => self.blocks::<L>(level),
             float => no_blocks(self.format)
         );
     }
-}
 
-struct PrefillBlocks<'a, L>(Prefill<'a>, PhantomData<L>);
+    fn blocks<L: Layout>(self, level: Level) {
+        let groups = self.width / 32;
+        let row_bytes = groups / L::GROUPS * L::FORMAT.block_bytes();
+        let rows = self.rows.len() / row_bytes;
+        let tokens = self.inputs.len() / groups;
+        let Scratch { panels, sums } = self.scratch;
+        for first_row in (0..rows).step_by(ROWS) {
+            let used = (rows - first_row).min(ROWS);
+            let across = used.div_ceil(16).next_multiple_of(2);
+            sums.clear();
+            sums.resize(tokens * across, Sums::default());
+            for start in (0..groups).step_by(SLICE) {
+                let slice = start..groups.min(start + SLICE);
+                let lines = slice.len() * stride(L::HALVES, L::MIN);
+                panels.resize(panels.len().max(across * lines), Line::default());
+                let panels = &mut panels[..across * lines];
+                level.run(Unpack::<L> {
+                    rows: self.rows,
+                    row_bytes,
+                    first_row,
+                    slice: slice.clone(),
+                    lines,
+                    panels,
+                    format: PhantomData,
+                });
+                let multiply = Multiply {
+                    panels,
+                    inputs: self.inputs,
+                    groups,
+                    slice,
+                    sums,
+                    across,
+                    rule: PhantomData,
+                };
+                multiply.by_rule_of::<L>(level);
+            }
+            for (token, sums) in sums.chunks_exact(across).enumerate() {
+                (self.emit)(token, first_row, &bytemuck::cast_slice(sums)[..used]);
+            }
+        }
+    }
+}
 
 /// Lines of one group: integers, scale, and what else the rule needs.
 const fn stride(halves: bool, min: bool) -> usize {
@@ -257,77 +297,107 @@ impl Sweep<'_> {
     }
 }
 
-/// Unpacks a slice of the 16 rows from `first` into `lines`.
-#[inline(always)]
-fn unpack<I: Isa, L: Layout>(
-    isa: I,
-    (rows, row_bytes): (&[u8], usize),
-    first: usize,
+/// Unpacks a slice of rows.
+struct Unpack<'a, L> {
+    /// The rows' bytes, one row after another.
+    rows: &'a [u8],
+    row_bytes: usize,
+    first_row: usize,
     slice: Range<usize>,
-    lines: &mut [Line],
-) {
-    let stride = stride(L::HALVES, L::MIN);
-    let rows = sixteen::<L>(rows, row_bytes, first);
-    for (index, lines) in lines.chunks_exact_mut(L::GROUPS * stride).enumerate() {
-        L::unpack(
-            isa,
-            blocks_at(&rows, slice.start / L::GROUPS + index),
-            #[inline(always)]
-            |group, panel: Panel<I>| {
-                write::<I, L>(isa, &panel, &mut lines[group * stride..][..stride]);
-            },
-        );
-    }
+    /// Of one panel.
+    lines: usize,
+    /// One panel after another.
+    panels: &'a mut [Line],
+    format: PhantomData<L>,
 }
 
-impl<L: Layout> Kernel for PrefillBlocks<'_, L> {
+impl<L: Layout> Kernel for Unpack<'_, L> {
     type Output = ();
 
     #[inline(always)]
     fn run<I: Isa>(self, isa: I) {
-        let Prefill {
-            rows: bytes,
-            inputs,
-            emit,
-            ..
-        } = self.0;
-        let Scratch { panels, sums } = self.0.scratch;
-        let groups = self.0.width / 32;
-        let row_bytes = groups / L::GROUPS * L::FORMAT.block_bytes();
-        let rows = bytes.len() / row_bytes;
-        let tokens = inputs.len() / groups;
+        let stride = stride(L::HALVES, L::MIN);
+        for (i, lines) in self.panels.chunks_exact_mut(self.lines).enumerate() {
+            let rows = sixteen::<L>(self.rows, self.row_bytes, self.first_row + 16 * i);
+            for (index, lines) in lines.chunks_exact_mut(L::GROUPS * stride).enumerate() {
+                L::unpack(
+                    isa,
+                    blocks_at(&rows, self.slice.start / L::GROUPS + index),
+                    #[inline(always)]
+                    |group, panel: Panel<I>| {
+                        write::<I, L>(isa, &panel, &mut lines[group * stride..][..stride]);
+                    },
+                );
+            }
+        }
+    }
+}
+
+/// A batch being multiplied with a slice of some rows: compiled for a rule, which many formats share.
+struct Multiply<'a, R> {
+    /// One panel after another.
+    panels: &'a [Line],
+    inputs: &'a [InputGroup],
+    groups: usize,
+    slice: Range<usize>,
+    /// `[tokens, across]`.
+    sums: &'a mut [Sums],
+    /// How many panels there are; even.
+    across: usize,
+    rule: PhantomData<R>,
+}
+
+impl<R> Multiply<'_, R> {
+    /// Runs by the rule `S`.
+    fn by<S: Rule>(self, level: Level) {
+        level.run(Multiply::<S> {
+            panels: self.panels,
+            inputs: self.inputs,
+            groups: self.groups,
+            slice: self.slice,
+            sums: self.sums,
+            across: self.across,
+            rule: PhantomData,
+        });
+    }
+}
+
+impl Multiply<'_, ()> {
+    /// Runs by a format's rule.
+    fn by_rule_of<L: Layout>(self, level: Level) {
+        match (L::HALVES, L::MIN, L::SIGNED, L::OFFSET) {
+            (false, false, true, 0) => self.by::<Kind<false, false, true, 0>>(level),
+            (false, false, false, 8) => self.by::<Kind<false, false, false, 8>>(level),
+            (false, false, false, 16) => self.by::<Kind<false, false, false, 16>>(level),
+            (false, true, false, 0) => self.by::<Kind<false, true, false, 0>>(level),
+            (true, false, true, 0) => self.by::<Kind<true, false, true, 0>>(level),
+            (true, false, false, 4) => self.by::<Kind<true, false, false, 4>>(level),
+            (true, false, false, 32) => self.by::<Kind<true, false, false, 32>>(level),
+            (true, true, false, 0) => self.by::<Kind<true, true, false, 0>>(level),
+            rule => unreachable!("{:?} has a rule of its own: {rule:?}", L::FORMAT),
+        }
+    }
+}
+
+impl<R: Rule> Kernel for Multiply<'_, R> {
+    type Output = ();
+
+    #[inline(always)]
+    fn run<I: Isa>(self, isa: I) {
         let together = if I::WIDE { 2 } else { 1 };
-        for first_row in (0..rows).step_by(ROWS) {
-            let used = (rows - first_row).min(ROWS);
-            let across = used.div_ceil(16).next_multiple_of(together);
-            sums.clear();
-            sums.resize(tokens * across, Sums::default());
-            for start in (0..groups).step_by(SLICE) {
-                let slice = start..groups.min(start + SLICE);
-                let lines = slice.len() * stride(L::HALVES, L::MIN);
-                let needed = panels.len().max(across * lines);
-                panels.resize(needed, Line::default());
-                for (i, lines) in panels[..across * lines].chunks_exact_mut(lines).enumerate() {
-                    let from = (bytes, row_bytes);
-                    unpack::<I, L>(isa, from, first_row + 16 * i, slice.clone(), lines);
-                }
-                for first in (0..across).step_by(together) {
-                    let mut sweep = Sweep {
-                        panels: &panels[first * lines..][..together * lines],
-                        inputs,
-                        groups,
-                        slice: slice.clone(),
-                        bias: bias::<I, L>(),
-                        sums,
-                        across,
-                        first,
-                    };
-                    sweep.run::<I, Of<L>>(isa);
-                }
-            }
-            for (token, sums) in sums.chunks_exact(across).enumerate() {
-                emit(token, first_row, &bytemuck::cast_slice(sums)[..used]);
-            }
+        let lines = self.panels.len() / self.across;
+        for first in (0..self.across).step_by(together) {
+            let mut sweep = Sweep {
+                panels: &self.panels[first * lines..][..together * lines],
+                inputs: self.inputs,
+                groups: self.groups,
+                slice: self.slice.clone(),
+                bias: bias::<I, R>(),
+                sums: self.sums,
+                across: self.across,
+                first,
+            };
+            sweep.run::<I, R>(isa);
         }
     }
 }

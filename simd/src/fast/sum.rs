@@ -10,6 +10,7 @@ pub(super) trait Rule: Copy {
     const HALVES: bool;
     const MIN: bool;
     const SIGNED: bool;
+    const OFFSET: i32;
 }
 
 /// The rule of a format.
@@ -20,12 +21,26 @@ impl<L: Layout> Rule for Of<L> {
     const HALVES: bool = L::HALVES;
     const MIN: bool = L::MIN;
     const SIGNED: bool = L::SIGNED;
+    const OFFSET: i32 = L::OFFSET;
+}
+
+/// A rule that formats may share.
+#[derive(Clone, Copy)]
+pub(super) struct Kind<const HALVES: bool, const MIN: bool, const SIGNED: bool, const OFFSET: i32>;
+
+impl<const HALVES: bool, const MIN: bool, const SIGNED: bool, const OFFSET: i32> Rule
+    for Kind<HALVES, MIN, SIGNED, OFFSET>
+{
+    const HALVES: bool = HALVES;
+    const MIN: bool = MIN;
+    const SIGNED: bool = SIGNED;
+    const OFFSET: i32 = OFFSET;
 }
 
 /// By how much the bytes of a panel are raised.
 #[inline(always)]
-pub(super) fn bias<I: Isa, L: Layout>() -> i32 {
-    if L::SIGNED { I::SIGNED_BIAS } else { L::OFFSET }
+pub(super) fn bias<I: Isa, R: Rule>() -> i32 {
+    if R::SIGNED { I::SIGNED_BIAS } else { R::OFFSET }
 }
 
 /// `sum + Σ w · x` over the bytes of each lane.
