@@ -4,20 +4,12 @@ use crate::status::Text;
 use core::marker::{PhantomData, PhantomPinned};
 
 /// An open device; opaque.
-#[repr(C)]
 #[derive(Debug)]
-pub struct Device {
-    opaque: [u8; 0],
-    marker: PhantomData<(*mut u8, PhantomPinned)>,
-}
+pub struct Device(PhantomData<(*mut u8, PhantomPinned)>);
 
 /// A model ready to run on a device; opaque.
-#[repr(C)]
 #[derive(Debug)]
-pub struct Plan {
-    opaque: [u8; 0],
-    marker: PhantomData<(*mut u8, PhantomPinned)>,
-}
+pub struct Plan(PhantomData<(*mut u8, PhantomPinned)>);
 
 /// What a device is.
 #[repr(transparent)]
@@ -75,23 +67,25 @@ pub struct DeviceInfo {
 
 impl DeviceInfo {
     /// Nothing known.
-    pub const EMPTY: Self = Self {
-        kind: DeviceKind::OTHER,
-        vendor: 0,
-        device: 0,
-        subgroup_least: 0,
-        subgroup_most: 0,
-        workgroup_threads: 0,
-        workgroup_bytes: 0,
-        reserved: 0,
-        memory: 0,
-        buffer_bytes: 0,
-        binding_bytes: 0,
-        name: Text::EMPTY,
-        driver: Text::EMPTY,
-        interface: Text::EMPTY,
-        features: Text::EMPTY,
-    };
+    pub const fn empty() -> Self {
+        Self {
+            kind: DeviceKind::OTHER,
+            vendor: 0,
+            device: 0,
+            subgroup_least: 0,
+            subgroup_most: 0,
+            workgroup_threads: 0,
+            workgroup_bytes: 0,
+            reserved: 0,
+            memory: 0,
+            buffer_bytes: 0,
+            binding_bytes: 0,
+            name: Text::empty(),
+            driver: Text::empty(),
+            interface: Text::empty(),
+            features: Text::empty(),
+        }
+    }
 }
 
 /// Bytes of memory, of a device or for a model; 0: unknown.
@@ -185,15 +179,17 @@ impl Profile {
     pub const SAME_BITS: u32 = 4;
 
     /// 32-bit floats throughout.
-    pub const EMPTY: Self = Self {
-        tier: Tier::F32,
-        decode: Inputs::F32,
-        prefill: Inputs::F32,
-        prefill_from: u32::MAX,
-        chain: 0,
-        flags: 0,
-        text: Text::EMPTY,
-    };
+    pub const fn empty() -> Self {
+        Self {
+            tier: Tier::F32,
+            decode: Inputs::F32,
+            prefill: Inputs::F32,
+            prefill_from: u32::MAX,
+            chain: 0,
+            flags: 0,
+            text: Text::empty(),
+        }
+    }
 }
 
 const _: () = {

@@ -172,24 +172,26 @@ pub struct Op {
 
 impl Op {
     /// Nothing; no kind has the number 0.
-    pub const EMPTY: Self = Self {
-        kind: OpKind(0),
-        out: NONE,
-        a: NONE,
-        b: NONE,
-        c: NONE,
-        weight: NONE,
-        first: 0,
-        heads: 0,
-        rope: NONE,
-        cache: NONE,
-        activate: Activate::SILU,
-        epsilon: 0.0,
-        cap: 0.0,
-        reserved: 0,
-        scale: 0.0,
-        score_scale: 0.0,
-    };
+    pub const fn empty() -> Self {
+        Self {
+            kind: OpKind(0),
+            out: NONE,
+            a: NONE,
+            b: NONE,
+            c: NONE,
+            weight: NONE,
+            first: 0,
+            heads: 0,
+            rope: NONE,
+            cache: NONE,
+            activate: Activate::SILU,
+            epsilon: 0.0,
+            cap: 0.0,
+            reserved: 0,
+            scale: 0.0,
+            score_scale: 0.0,
+        }
+    }
 }
 
 /// A model, or a part of one. Copied within the call, with all it points to.

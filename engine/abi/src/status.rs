@@ -44,14 +44,16 @@ pub struct Text {
 
 impl Text {
     /// No text.
-    pub const EMPTY: Self = Self {
-        length: 0,
-        bytes: [0; 508],
-    };
+    pub const fn empty() -> Self {
+        Self {
+            length: 0,
+            bytes: [0; 508],
+        }
+    }
 
     /// `text`, cut to what fits, at a character's boundary.
     pub fn new(text: &str) -> Self {
-        let mut new = Self::EMPTY;
+        let mut new = Self::empty();
         let length = text.floor_char_boundary(new.bytes.len());
         new.bytes[..length].copy_from_slice(&text.as_bytes()[..length]);
         new.length = length as u32;
@@ -69,7 +71,7 @@ impl Text {
     }
 }
 
-/// What a failed call says besides its status. The caller makes it, [`Self::EMPTY`], and owns it.
+/// What a failed call says besides its status. The caller makes it, [`Self::empty`], and owns it.
 #[repr(C)]
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Message {
@@ -87,13 +89,15 @@ pub struct Message {
 
 impl Message {
     /// Nothing to say.
-    pub const EMPTY: Self = Self {
-        needed: 0,
-        available: 0,
-        op: NONE,
-        reserved: 0,
-        text: Text::EMPTY,
-    };
+    pub const fn empty() -> Self {
+        Self {
+            needed: 0,
+            available: 0,
+            op: NONE,
+            reserved: 0,
+            text: Text::empty(),
+        }
+    }
 }
 
 const _: () = {
