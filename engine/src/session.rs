@@ -1,6 +1,6 @@
 //! A conversation with a model: the loop from prompt to text.
 
-use crate::backend::{BackendError, CpuBackend, Logits, Step};
+use crate::backend::{Backend, BackendError, Logits, Step};
 use crate::sample::{SampleError, Sampler};
 use crate::text::{Stream, Tokenizer};
 use std::ops::ControlFlow;
@@ -67,7 +67,7 @@ pub struct Limits {
 
 /// A back end, what it has read, and who chooses.
 pub struct Session<'a> {
-    backend: CpuBackend<'a>,
+    backend: Box<dyn Backend + 'a>,
     tokenizer: &'a Tokenizer,
     sampler: Sampler,
     /// The tokens whose keys and values the back end remembers.
@@ -76,7 +76,16 @@ pub struct Session<'a> {
 
 impl<'a> Session<'a> {
     /// A session that has read nothing.
-    pub fn new(backend: CpuBackend<'a>, tokenizer: &'a Tokenizer, sampler: Sampler) -> Self {
+    pub fn new(backend: impl Backend + 'a, tokenizer: &'a Tokenizer, sampler: Sampler) -> Self {
+        Self::boxed(Box::new(backend), tokenizer, sampler)
+    }
+
+    /// The same with a back end of which only that it is one is known.
+    pub fn boxed(
+        backend: Box<dyn Backend + 'a>,
+        tokenizer: &'a Tokenizer,
+        sampler: Sampler,
+    ) -> Self {
         Self {
             backend,
             tokenizer,
@@ -122,7 +131,7 @@ impl<'a> Session<'a> {
             keep = 0;
         }
         self.history.truncate(keep);
-        let batch = self.backend.settings().batch;
+        let batch = self.backend.batch();
         let mut logits = Vec::new();
         while self.history.len() < prompt.len() {
             let position = self.history.len();
@@ -166,8 +175,15 @@ impl<'a> Session<'a> {
     }
 
     /// The back end.
-    pub fn backend(&self) -> &CpuBackend<'a> {
-        &self.backend
+    pub fn backend(&self) -> &(dyn Backend + 'a) {
+        &*self.backend
+    }
+
+    /// Goes on with another back end, which reads the conversation anew.
+    pub fn replace_backend(&mut self, backend: Box<dyn Backend + 'a>) {
+        self.backend = backend;
+        self.backend.reset();
+        self.history.clear();
     }
 
     /// Forgets everything.

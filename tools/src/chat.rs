@@ -348,11 +348,6 @@ impl Open<'_, '_> {
             "memory: {:.1} MiB for keys, values and intermediates",
             backend.memory_bytes() as f64 / (1 << 20) as f64
         );
-        eprintln!(
-            "{} threads, {}, cache {}",
-            backend.settings().threads,
-            backend.settings().level.name(),
-            backend.settings().cache
-        );
+        eprintln!("{}", backend.machine());
     }
 }

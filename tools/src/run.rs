@@ -155,7 +155,7 @@ impl Run {
                 prompt: ids.clone(),
                 sampler: (&sampling).into(),
                 limits: (&limits).into(),
-                context: session.backend().settings().context,
+                context: session.backend().context(),
                 template: rendered
                     .flatten()
                     .map(|text| Digest::of(text.source.as_bytes())),
