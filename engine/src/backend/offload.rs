@@ -8,8 +8,15 @@
 mod device;
 mod error;
 mod fit;
-#[expect(unsafe_code, reason = "loads a library and reads its table")]
+#[expect(unsafe_code, reason = "calls a plug-in's entry and reads its table")]
 mod library;
+#[cfg_attr(
+    any(unix, windows),
+    expect(unsafe_code, reason = "loads a library"),
+    path = "offload/loader.rs"
+)]
+#[cfg_attr(not(any(unix, windows)), path = "offload/loader_absent.rs")]
+mod loader;
 mod run;
 mod split;
 mod translate;

@@ -84,7 +84,7 @@ pub enum OffloadError {
         /// The file.
         path: PathBuf,
         /// What the system says.
-        source: libloading::Error,
+        source: Box<dyn std::error::Error + Send + Sync>,
     },
     /// The library is no plug-in.
     #[error("{} is not a plug-in: it does not export {symbol}", path.display())]

@@ -2,8 +2,8 @@
 
 use super::device::{check, text};
 use super::error::OffloadError;
-use fidelis_abi::{Api, DeviceInfo, ENTRY, Entry, Message, Text, VERSION};
-use libloading::Library;
+use super::loader;
+use fidelis_abi::{Api, DeviceInfo, Message, Text, VERSION};
 use std::env::consts::{DLL_PREFIX, DLL_SUFFIX};
 use std::path::{Path, PathBuf};
 
@@ -55,22 +55,16 @@ impl Plugin {
             .ok_or_else(|| OffloadError::Missing {
                 path: path.to_owned(),
             })?;
-        // SAFETY: what the library does when it is loaded is the caller's trust, as documented.
-        let library = match unsafe { Library::new(&path) } {
-            Ok(library) => library,
+        let entry = match loader::entry(&path) {
+            Ok(Some(entry)) => entry,
+            Ok(None) => {
+                return Err(OffloadError::MissingSymbol {
+                    path,
+                    symbol: "fidelis_offload_entry",
+                });
+            }
             Err(source) => return Err(OffloadError::NotLibrary { path, source }),
         };
-        // SAFETY: by the contract, the symbol of this name has this type.
-        let entry =
-            unsafe { library.get::<Entry>(ENTRY.to_bytes_with_nul()) }.map(|symbol| *symbol);
-        let Ok(entry) = entry else {
-            return Err(OffloadError::MissingSymbol {
-                path,
-                symbol: "fidelis_offload_entry",
-            });
-        };
-        // Drivers keep threads and thread-locals, and the table must live as long as the process.
-        std::mem::forget(library);
         // SAFETY: the entry may be called from any thread with any version.
         let table = unsafe { entry(VERSION) };
         let api = read_table(table, &path)?;
