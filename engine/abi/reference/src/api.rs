@@ -356,7 +356,8 @@ unsafe extern "C" fn greedy(
             let all = machine.run(&inputs, (record.position + index) as usize, 1)?;
             let output = &all[machine.model.output as usize];
             token = largest(&machine.model, output, record.choices)?;
-            if machine.device.borrow().fault == Fault::Misleads {
+            let misleads = machine.device.borrow().fault == Fault::Misleads;
+            if misleads {
                 token = record.choices;
             }
             // SAFETY: the contract: there is room for `count`.
@@ -364,7 +365,7 @@ unsafe extern "C" fn greedy(
                 give(record.tokens.add(index as usize), token)?;
                 give(produced, index + 1)?;
             }
-            if ends.contains(&token) {
+            if misleads || ends.contains(&token) {
                 break;
             }
         }
