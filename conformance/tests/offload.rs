@@ -240,6 +240,11 @@ fn going_back_forgets_what_was_read_after() {
                 assert_eq!(backend.position(), 40);
                 assert!(!backend.rewind(35));
                 assert!(backend.rewind(36));
+                // To have gone back does not bring back what was overwritten before.
+                assert!(!backend.rewind(35));
+                let _ = read(&mut backend, &ids[36..37]);
+                assert!(!backend.rewind(35));
+                assert!(backend.rewind(37));
                 backend.reset();
                 let _ = read(&mut backend, &ids[..20]);
                 let _ = read(&mut backend, &wrong[..2]);

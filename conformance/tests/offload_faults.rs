@@ -254,7 +254,7 @@ fn what_a_device_cannot_do_is_named() {
     let error = unmade(&Tiny::small(Kind::Llama), &fast).to_string();
     assert_eq!(
         error,
-        "the device does not support it computes in 32-bit floats alone"
+        "the device does not support the model: it computes in 32-bit floats alone"
     );
     let audit = OffloadSettings {
         tier: Some(Tier::Audit),

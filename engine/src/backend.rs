@@ -91,7 +91,8 @@ pub trait Backend: Send {
     ///
     /// # Errors
     ///
-    /// [`BackendError`]; the back end then remembers what it did before the step.
+    /// [`BackendError`]; the back end then remembers what it did before the step, or nothing if a window has moved on:
+    /// [`Self::position`] tells.
     fn forward(&mut self, step: &Step<'_>) -> Result<&[f32], BackendError>;
 
     /// As [`Self::forward`], showing intermediates on the way.

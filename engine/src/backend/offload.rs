@@ -130,6 +130,8 @@ pub struct OffloadBackend<'a> {
     device: DeviceInfo,
     profile: Profile,
     position: usize,
+    /// The most positions that the device has read since it last began at 0: its windows may have moved on so far.
+    most: usize,
     logits: Vec<f32>,
 }
 
@@ -179,6 +181,7 @@ impl<'a> OffloadBackend<'a> {
             device: info,
             profile,
             position: 0,
+            most: 0,
             logits: Vec::new(),
         })
     }

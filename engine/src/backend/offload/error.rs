@@ -150,7 +150,7 @@ pub enum OffloadError {
         text: String,
     },
     /// An operation, a format or a size that the device cannot do.
-    #[error("the device does not support {}{text}", at(place.as_ref()))]
+    #[error("the device does not support {}: {text}", place.as_ref().map_or("the model".to_owned(), Place::to_string))]
     Unsupported {
         /// The operation.
         place: Option<Place>,

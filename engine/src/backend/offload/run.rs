@@ -43,14 +43,31 @@ impl OffloadBackend<'_> {
 
     /// Forgets what a failed step has read.
     fn back_to(&mut self, position: usize) {
-        self.position = position;
-        if let Some(cpu) = &mut self.cpu
-            && !cpu.rewind(position)
-        {
-            // The windows of the CPU's layers have moved on; so the device goes back too, and the caller reads anew.
-            cpu.reset();
-            self.position = 0;
+        if !self.rewind(position) {
+            // A window has moved on: both parts begin anew, which a caller sees by the position.
+            self.reset();
         }
+    }
+
+    /// Whether the windows of the device's layers still hold what `position` sees.
+    fn is_held(&self, position: usize) -> bool {
+        let spare = self.device_part.planned().spare as usize;
+        let Some(window) = self.smallest_window else {
+            return true;
+        };
+        position == 0
+            || position == self.position
+            || self.most <= window.saturating_add(spare)
+            || position.saturating_add(1).saturating_add(spare) >= self.most
+    }
+
+    /// Notes that the device reads from the present position up to `end`.
+    fn reads_to(&mut self, end: usize) {
+        self.most = if self.position == 0 {
+            end
+        } else {
+            self.most.max(end)
+        };
     }
 
     /// One batch: its logits are appended to those of the step.
@@ -68,6 +85,7 @@ impl OffloadBackend<'_> {
         if let Some(observer) = &observer {
             self.check_shown(*observer)?;
         }
+        self.reads_to(self.position + tokens.len());
         let input = match &mut observer {
             None => front(&mut self.cpu, tokens, self.position, None)?,
             Some(observer) => front(&mut self.cpu, tokens, self.position, Some(*observer))?,
@@ -151,6 +169,7 @@ impl OffloadBackend<'_> {
             logits: Logits::None,
         };
         step.check(self.position, self.sizes.context, self.vocabulary)?;
+        self.reads_to(self.position + 1);
         let input = front(&mut self.cpu, &tokens, self.position, None)?;
         let call = Call {
             tokens: &tokens,
@@ -227,6 +246,7 @@ impl Backend for OffloadBackend<'_> {
         };
         step.check(self.position, self.sizes.context, self.vocabulary)?;
         if self.cpu.is_none() && self.device_part.is_greedy() {
+            self.reads_to(self.position + greedy.count);
             let tokens = self.device_part.greedy(greedy, self.position)?;
             self.position += tokens.len();
             return Ok(Some(tokens));
@@ -255,13 +275,7 @@ impl Backend for OffloadBackend<'_> {
     }
 
     fn rewind(&mut self, position: usize) -> bool {
-        let read = self.position;
-        let spare = self.device_part.planned().spare as usize;
-        let holds = |window: usize| {
-            read <= window.saturating_add(spare)
-                || position.saturating_add(1).saturating_add(spare) >= read
-        };
-        let possible = position <= read && self.smallest_window.is_none_or(holds);
+        let possible = position <= self.position && self.is_held(position);
         if !possible || !self.cpu.as_mut().is_none_or(|cpu| cpu.rewind(position)) {
             return false;
         }
