@@ -2,10 +2,10 @@
 
 mod ahead;
 
-use ahead::Ahead;
 use crate::backend::{Backend, BackendError, Logits, Step};
 use crate::sample::{SampleError, Sampler};
 use crate::text::{Stream, Tokenizer};
+use ahead::Ahead;
 use std::ops::ControlFlow;
 
 /// Why an answer ends early.

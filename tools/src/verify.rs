@@ -117,7 +117,7 @@ impl Verify {
             known: known.to_owned(),
         };
         options
-            .tier()
+            .named_tier()
             .map_err(|_| unknown("tier", &numerics.tier, TIERS))?;
         options
             .cache()
