@@ -232,3 +232,28 @@ fn a_plug_in_without_devices_is_said_to_have_none() {
         "{error}"
     );
 }
+
+#[test]
+#[cfg(target_os = "linux")]
+fn a_plug_in_in_rust_exports_one_symbol() {
+    let path = fidelis_offload_reference::path().expect("a path");
+    let listed = Command::new("nm")
+        .args(["-D", "--defined-only"])
+        .arg(path)
+        .output();
+    let listed = match listed {
+        Err(error) if std::env::var_os("CI").is_none() => {
+            return println!("NOT TESTED: no nm ({error})");
+        }
+        listed => listed.expect("binutils"),
+    };
+    assert!(listed.status.success(), "{listed:?}");
+    let listed = String::from_utf8_lossy(&listed.stdout).into_owned();
+    // Versions of the linker's are no symbols.
+    let symbols: Vec<&str> = listed
+        .lines()
+        .filter(|line| !line.contains(" A "))
+        .filter_map(|line| line.split_whitespace().last())
+        .collect();
+    assert_eq!(symbols, ["fidelis_offload_entry"]);
+}

@@ -240,6 +240,9 @@ impl Open<'_, '_> {
             Err(error) if !std::io::stdin().is_terminal() => Err(error),
             Err(error) => {
                 eprintln!("error: {error:#}");
+                if is_device_lost(&error) {
+                    eprintln!("/cpu goes on on the CPU");
+                }
                 self.conversation.take_last_question();
                 Ok(())
             }

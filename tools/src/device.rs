@@ -138,7 +138,8 @@ impl DeviceOptions {
         }
     }
 
-    fn offloaded<'a>(
+    /// A back end on the device, and on no other.
+    pub(crate) fn offloaded<'a>(
         &self,
         graph: &Graph<'a>,
         cpu: &CpuSettings,

@@ -265,7 +265,10 @@ fn a_receipt_is_of_the_cpu_alone() {
 
 #[test]
 fn devices_are_listed_with_what_they_can_run() {
-    let model = concat!(env!("CARGO_MANIFEST_DIR"), "/demo-model/demo-llama-q4_k_m.gguf");
+    let model = concat!(
+        env!("CARGO_MANIFEST_DIR"),
+        "/demo-model/demo-llama-q4_k_m.gguf"
+    );
     let path = reference();
     let output = run(&["devices", "--plugin", &path, "-m", model], b"");
     assert!(output.status.success(), "{}", stderr(&output));

@@ -127,6 +127,8 @@ pub struct OffloadBackend<'a> {
     /// The smallest window, if any layer of the device has one.
     smallest_window: Option<usize>,
     layers: usize,
+    /// Bytes of the weights there.
+    uploaded: u64,
     device: DeviceInfo,
     profile: Profile,
     position: usize,
@@ -159,9 +161,10 @@ impl<'a> OffloadBackend<'a> {
             .map_err(|error| fit::with_layers(error, graph, &sizes, &mut device))?;
         let upload = device.upload(&part, &mut progress);
         let ids = upload.map_err(|error| fit::with_layers(error, graph, &sizes, &mut device))?;
-        device
-            .plan(&part, &ids)
-            .map_err(|error| fit::with_layers(error, graph, &sizes, &mut device))?;
+        device.plan(&part, &ids).map_err(|error| {
+            device.drop_weights(&ids);
+            fit::with_layers(error, graph, &sizes, &mut device)
+        })?;
         let profile = device.profile()?;
         let cpu = match split.front(graph) {
             None => None,
@@ -173,6 +176,7 @@ impl<'a> OffloadBackend<'a> {
             output: part.output_name().to_owned(),
             output_width: part.output_width(),
             smallest_window: part.smallest_window(),
+            uploaded: part.bytes(),
             places: part.places,
             vocabulary: graph.vocabulary(),
             layers: split.layers(),
@@ -199,5 +203,10 @@ impl<'a> OffloadBackend<'a> {
     /// Layers on the device.
     pub fn layers(&self) -> usize {
         self.layers
+    }
+
+    /// Bytes of the weights on the device.
+    pub fn uploaded_bytes(&self) -> u64 {
+        self.uploaded
     }
 }

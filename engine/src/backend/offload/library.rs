@@ -1,6 +1,6 @@
 //! Finding and loading a plug-in.
 
-use super::device::{check, text};
+use super::device::{check, text_or};
 use super::error::OffloadError;
 use super::loader;
 use fidelis_abi::{Api, DeviceInfo, Message, Text, VERSION};
@@ -93,7 +93,7 @@ impl Plugin {
         let mut about = Text::empty();
         // SAFETY: the text is ours and lives through the call.
         unsafe { (self.api.about)(&raw mut about) };
-        text(&about)
+        text_or(&about, "a plug-in without a name")
     }
 
     /// The devices there are, the best first.

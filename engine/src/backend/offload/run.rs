@@ -1,6 +1,6 @@
 //! Steps: the layers before on the CPU, the rest on the device.
 
-use super::device::Call;
+use super::device::{Call, text_or};
 use super::error::OffloadError;
 use super::{OffloadBackend, Shown};
 use crate::backend::{Backend, BackendError, Greedy, Logits, Observer, Step};
@@ -297,11 +297,12 @@ impl Backend for OffloadBackend<'_> {
     }
 
     fn machine(&self) -> String {
-        let device = super::device::text(&self.device.name);
+        let device = text_or(&self.device.name, "a device without a name");
+        let numbers = text_or(&self.profile.text, "numbers not described");
         match &self.cpu {
-            None => device,
+            None => format!("{device} ({numbers})"),
             Some(cpu) => format!(
-                "{device}, the last {} layers; {}",
+                "{device} ({numbers}), the last {} layers; {}",
                 self.layers,
                 Backend::machine(cpu)
             ),
