@@ -6,7 +6,7 @@ use crate::output;
 use anyhow::Result;
 use clap::Args;
 use fidelis_engine::backend::CpuSettings;
-use fidelis_engine::backend::offload::{DeviceInfo, DeviceKind, Fit, Plugin};
+use fidelis_engine::backend::offload::{DeviceInfo, DeviceKind, Fit, OffloadError, Plugin};
 use fidelis_engine::model::Model;
 use std::fmt::Write as _;
 
@@ -48,13 +48,11 @@ impl Devices {
         for (index, device) in devices.iter().enumerate() {
             let index = index as u32;
             describe(&mut text, index, device);
-            available(&mut text, &plugin, index);
-            if let Some(loaded) = &loaded {
-                let _ = writeln!(
-                    text,
-                    "       {}",
-                    self.verdict(&plugin, index, &loaded.model)?
-                );
+            if let Err(error) = available(&mut text, &plugin, index) {
+                let _ = writeln!(text, "       cannot run: {}", one_line(error.into()));
+            } else if let Some(loaded) = &loaded {
+                let verdict = self.verdict(&plugin, index, &loaded.model)?;
+                let _ = writeln!(text, "       {verdict}");
             }
         }
         Ok(output::text(&text)?)
@@ -126,30 +124,47 @@ fn describe(text: &mut String, index: u32, device: &DeviceInfo) {
         "       {interface}, driver {driver}, PCI {:04x}:{:04x}",
         device.vendor, device.device
     );
-    let _ = writeln!(
-        text,
-        "       buffers of {}, bindings of {}; workgroups of {} threads and {} bytes, subgroups of {} to {}",
-        bytes(device.buffer_bytes),
-        bytes(device.binding_bytes),
-        device.workgroup_threads,
-        device.workgroup_bytes,
-        device.subgroup_least,
-        device.subgroup_most
-    );
+    let limits = [
+        ("buffers", bytes(device.buffer_bytes)),
+        ("bindings", bytes(device.binding_bytes)),
+        ("workgroups", count(device.workgroup_threads, "threads")),
+        ("sharing", count(device.workgroup_bytes, "bytes")),
+        (
+            "subgroups",
+            range(device.subgroup_least, device.subgroup_most),
+        ),
+    ];
+    let limits = limits.map(|(what, limit)| format!("{what} {limit}"));
+    let _ = writeln!(text, "       limits: {}", limits.join(", "));
     let _ = writeln!(text, "       features: {features}");
 }
 
+/// A limit that may not be known.
+fn count(number: u32, unit: &str) -> String {
+    match number {
+        0 => "unknown".to_owned(),
+        number => format!("{number} {unit}"),
+    }
+}
+
+fn range(least: u32, most: u32) -> String {
+    match (least, most) {
+        (0, 0) => "unknown".to_owned(),
+        (least, most) if least == most => format!("{most} threads"),
+        (least, most) => format!("{least} to {most} threads"),
+    }
+}
+
 /// The device's memory, for which it must be opened.
-fn available(text: &mut String, plugin: &Plugin, index: u32) {
-    let _ = match plugin.memory(index) {
-        Ok(memory) => writeln!(
-            text,
-            "       memory {}, available {}",
-            bytes(memory.total),
-            bytes(memory.available)
-        ),
-        Err(error) => writeln!(text, "       {}", one_line(error.into())),
-    };
+fn available(text: &mut String, plugin: &Plugin, index: u32) -> Result<(), OffloadError> {
+    let memory = plugin.memory(index)?;
+    let _ = writeln!(
+        text,
+        "       memory {}, available {}",
+        bytes(memory.total),
+        bytes(memory.available)
+    );
+    Ok(())
 }
 
 #[cfg(test)]

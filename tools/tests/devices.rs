@@ -225,13 +225,22 @@ fn what_fails_on_a_device_is_an_error_and_no_answer() {
 
 #[test]
 fn too_little_memory_says_what_would_fit_and_auto_takes_that() {
-    let output = on(Fault::Small, &STORY, b"");
+    let ask = |layers: &str| {
+        let flags = ["-b", "1", "-c", "96", "-ngl", layers];
+        on(Fault::Small, &[&STORY[..], &flags].concat(), b"")
+    };
+    let output = ask("all");
     let noted = stderr(&output);
     assert_eq!(output.status.code(), Some(1), "{noted}");
-    assert!(
-        noted.contains("MiB needed, 1.0 MiB to be had") && noted.contains("would fit"),
-        "{noted}"
-    );
+    assert!(noted.contains("MiB needed, 2.0 MiB to be had; "), "{noted}");
+    let fits = noted.split("would fit: -ngl ").nth(1).map(str::trim);
+    let fits = fits.unwrap_or_else(|| panic!("it does not say how many: {noted}"));
+    for layers in [fits, "auto"] {
+        let output = ask(layers);
+        assert!(output.status.success(), "{layers}: {}", stderr(&output));
+    }
+    let more = fits.parse::<usize>().expect("a number") + 1;
+    assert_eq!(ask(&more.to_string()).status.code(), Some(1));
 }
 
 #[test]
@@ -287,7 +296,7 @@ fn devices_are_listed_with_what_they_can_run() {
         own.join("\n")
     };
     assert!(
-        of(Fault::None).contains("can run Fidelis demo: "),
+        of(Fault::None).contains("can run Fidelis demo (llama): 6 of 6 layers"),
         "{listed}"
     );
     assert!(
@@ -296,14 +305,18 @@ fn devices_are_listed_with_what_they_can_run() {
     );
     assert!(of(Fault::None).contains("driver plain loops"), "{listed}");
     assert!(
-        of(Fault::Small).contains("cannot run Fidelis demo: the device has too little memory"),
+        of(Fault::Small)
+            .contains("cannot run Fidelis demo (llama): the device has too little memory"),
         "{listed}"
     );
     assert!(
         of(Fault::FloatsOnly).contains("the device does not support embedding in"),
         "{listed}"
     );
-    assert!(of(Fault::Closed).contains("cannot be opened"), "{listed}");
+    assert!(
+        of(Fault::Closed).contains("cannot run: device 12 cannot be opened"),
+        "{listed}"
+    );
     let output = run(&["devices", "--plugin", "nowhere.so"], b"");
     assert_eq!(output.status.code(), Some(1));
 }

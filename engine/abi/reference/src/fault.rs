@@ -21,9 +21,9 @@ pub enum Fault {
     Forgets,
     /// It sees that a result is not finite, in the operation at place 2.
     Notices,
-    /// It has 1 MiB of memory, and knows.
+    /// It has 2 MiB of memory, and knows.
     Small,
-    /// It has 1 MiB of memory, and finds out when it is full.
+    /// It has 2 MiB of memory, and finds out when it is full.
     Surprised,
     /// It cannot do soft caps nor windows.
     Plain,
@@ -68,7 +68,7 @@ impl Fault {
     /// Bytes of the device's memory.
     pub(crate) fn memory(self) -> u64 {
         match self {
-            Self::Small | Self::Surprised => 1 << 20,
+            Self::Small | Self::Surprised => 2 << 20,
             _ => 1 << 30,
         }
     }
