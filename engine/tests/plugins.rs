@@ -160,7 +160,7 @@ fn a_plug_in_written_in_c_runs_a_graph() {
     let graph = embedding(&bytes, Format::F32, 5, 4);
     let mut uploaded = Vec::new();
     let made = OffloadBackend::new(&graph, &plugin, &settings(), |done, all| {
-        uploaded.push((done, all))
+        uploaded.push((done, all));
     });
     let mut backend = made.expect("a back end");
     assert_eq!(uploaded, [(0, 80), (80, 80)]);
