@@ -14,7 +14,6 @@ use fidelis_simd::{Format, Level, Real, with_layout};
 use rand_core::Rng;
 use rand_pcg::Pcg64Mcg;
 use std::collections::BTreeMap;
-use std::marker::PhantomData;
 
 /// Kinds of input.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -180,14 +179,15 @@ fn row(format: Format, values: &[f32], source: &mut Source) -> Vec<u8> {
 
 fn product<R: Real>(format: Format, row: &[u8], input: &[R]) -> R {
     let mut result = R::default();
-    Level::best().run(Dense {
+    Dense {
         format,
         rows: row,
         width: input.len(),
         inputs: input,
         scratch: &mut DenseScratch::default(),
-        emit: |_, _, values: &[R]| result = values[0],
-    });
+        emit: &mut |_, _, values: &[R]| result = values[0],
+    }
+    .on(Level::best());
     result
 }
 
@@ -201,13 +201,13 @@ fn fast<L: Layout>(row: &[u8], input: &[f32]) -> f32 {
         })
         .expect("finite");
     let mut out = [0.0];
-    level.run(Decode::<L> {
+    Decode {
+        format: L::FORMAT,
         rows: row,
-        ahead: &[],
         input: &groups,
         out: &mut out,
-        format: PhantomData,
-    });
+    }
+    .on(level);
     out[0]
 }
 
@@ -428,11 +428,12 @@ fn rows_of_embeddings_are_within_their_bounds() {
             let row = row(format, &values, &mut source);
             let weights = Weights::decode(format, &row, 256);
             let mut found = vec![0.0_f32; 256];
-            Level::best().run(Dequantise {
+            Dequantise {
                 format,
                 row: &row,
                 out: &mut found,
-            });
+            }
+            .on(Level::best());
             for ((&found, &truth), &size) in found.iter().zip(&weights.values).zip(&weights.sizes) {
                 let bound = bound::scaled(truth, size, 1.0);
                 report.see("embedding", kind, found.into(), truth, bound);
@@ -492,7 +493,7 @@ fn attend<R: Real>(head: &Head, format: CacheFormat, cap: Option<f32>) -> Vec<R>
     }
     let query: Vec<R> = head.query.iter().map(|&x| R::exactly(x)).collect();
     let mut out = vec![R::default(); width];
-    Level::best().run(Attend {
+    Attend {
         cache: KeyValues {
             format,
             key_width: width,
@@ -509,7 +510,8 @@ fn attend<R: Real>(head: &Head, format: CacheFormat, cap: Option<f32>) -> Vec<R>
             out: &mut out,
         }],
         scratch: &mut AttendScratch::default(),
-    });
+    }
+    .on(Level::best());
     out
 }
 
