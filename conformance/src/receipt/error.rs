@@ -50,7 +50,7 @@ pub enum ReceiptError {
     /// A field is not there, there twice, or not what it should be.
     #[error("the receipt is damaged: {0}")]
     Field(#[source] serde_json::Error),
-    /// A sampler that cannot be made.
+    /// A sampler that cannot be made, or that can choose nothing.
     #[error("the receipt is damaged: its sampler makes no sense")]
     Sampler(#[source] SampleError),
     /// A claim that no run can have led to.
