@@ -131,11 +131,18 @@ fn check<L: Layout>(random: &mut Pcg64Mcg) {
                     L::FORMAT,
                     level.name()
                 );
-                assert_eq!(
-                    bits(&prefill::<L>(level, &rows, width, &inputs, height)),
-                    bits(&expected),
-                    "{case}: prefill"
-                );
+                let counts: &[usize] = match height {
+                    17 => &[1, 2, 3, 4, 6, 7, 11],
+                    _ => &[11],
+                };
+                for tokens in counts {
+                    let inputs = &inputs[..tokens * per_token];
+                    assert_eq!(
+                        bits(&prefill::<L>(level, &rows, width, inputs, height)),
+                        bits(&expected[..tokens * height]),
+                        "{case}: prefill of {tokens}"
+                    );
+                }
                 let mut out = vec![f32::NAN; tokens * height];
                 for (input, out) in inputs
                     .chunks_exact(per_token)

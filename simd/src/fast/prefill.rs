@@ -1,6 +1,8 @@
 //! Many tokens: 16 or 32 rows are unpacked once into panels that stay in the cache, and used for
 //! every token of the batch in register tiles.
 
+mod by_two;
+
 use super::decode::{blocks_at, sixteen};
 use super::sum::{Factors, Of, Rule, add_group, bias, dot, four, start};
 use crate::input::InputGroup;
@@ -44,8 +46,13 @@ fn write<I: Isa, L: Layout>(isa: I, panel: &Panel<I>, lines: &mut [Line]) {
     let mut lines = lines.iter_mut();
     let mut next =
         |words| isa.store_words(words, &mut lines.next().expect("a group has its lines").0);
-    for words in panel.quants {
-        next(words);
+    for pair in 0..4 {
+        let mut pair = [panel.quants[2 * pair], panel.quants[2 * pair + 1]];
+        if I::BY_TWO {
+            pair = isa.interleave(pair);
+        }
+        next(pair[0]);
+        next(pair[1]);
     }
     next(isa.to_bits(panel.scale));
     if L::HALVES {
@@ -248,7 +255,11 @@ impl<L: Layout, E: FnMut(usize, usize, &[f32])> Kernel for Prefill<'_, L, E> {
                 rows: (rows - first_row).min(together),
                 emit: &mut self.emit,
             };
-            sweep.run::<I, Of<L>>(isa);
+            if I::BY_TWO {
+                sweep.run_by_two::<I, Of<L>>(isa);
+            } else {
+                sweep.run::<I, Of<L>>(isa);
+            }
         }
     }
 }
