@@ -96,7 +96,7 @@ fn every_level_multiplies_two_tokens_exactly() {
     let mut random = Pcg64Mcg::new(1);
     let any = |bits: u32| (bits >> 24) as i8;
     let token = |bits: u32| any(bits).max(-127);
-    let extreme = |bits: u32| if bits % 2 == 0 { -128 } else { 127 };
+    let extreme = |bits: u32| if bits.is_multiple_of(2) { -128 } else { 127 };
     let mut cases: Vec<(bool, Case)> = Vec::new();
     for _ in 0..100 {
         cases.push((true, Case::random(&mut random, any, token)));
