@@ -4,6 +4,9 @@ use fidelis_simd::{Isa, Kernel, Level};
 use rand_core::Rng;
 use rand_pcg::Pcg64Mcg;
 
+/// Random cases of a kind, and extreme ones; Miri, which looks at every access, takes a thousand times as long.
+const CASES: [usize; 2] = if cfg!(miri) { [4, 2] } else { [100, 20] };
+
 /// Eight bytes of 16 rows and of two tokens, and sums to add the products to.
 struct Case {
     /// `[row][byte]`.
@@ -98,14 +101,14 @@ fn every_level_multiplies_two_tokens_exactly() {
     let token = |bits: u32| any(bits).max(-127);
     let extreme = |bits: u32| if bits.is_multiple_of(2) { -128 } else { 127 };
     let mut cases: Vec<(bool, Case)> = Vec::new();
-    for _ in 0..100 {
+    for _ in 0..CASES[0] {
         cases.push((true, Case::random(&mut random, any, token)));
         cases.push((
             false,
             Case::random(&mut random, |bits| any(bits) & 127, token),
         ));
     }
-    for _ in 0..20 {
+    for _ in 0..CASES[1] {
         let ends = |bits| extreme(bits).max(-127);
         cases.push((true, Case::random(&mut random, extreme, ends)));
         cases.push((false, Case::random(&mut random, |_| 127, ends)));
