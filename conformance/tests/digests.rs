@@ -20,18 +20,23 @@ use rand_core::Rng;
 use rand_pcg::Pcg64Mcg;
 use std::path::{Path, PathBuf};
 
-/// Those that have an encoder, but for `Q4_K`, which every kind has.
-const FORMATS: [Format; 10] = [
-    Format::F32,
+/// The main formats, in which every kind is there; those of real Q4_K_M, Q5_K_M and Q8_0 files among them.
+const MAIN: [Format; 6] = [
     Format::F16,
-    Format::BF16,
     Format::Q4_0,
-    Format::Q4_1,
     Format::Q5_0,
-    Format::Q5_1,
-    Format::Q8_0,
+    Format::Q4_K,
     Format::Q5_K,
     Format::Q6_K,
+];
+
+/// All that have an encoder, in which one kind is there, but for [`MAIN`].
+const FORMATS: [Format; 5] = [
+    Format::F32,
+    Format::BF16,
+    Format::Q4_1,
+    Format::Q5_1,
+    Format::Q8_0,
 ];
 
 const TIERS: [(Tier, &str); 3] = [
@@ -47,7 +52,7 @@ fn table() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/data/digests.tsv")
 }
 
-/// Every kind in three formats, every format in one kind, those without an encoder as random blocks; small, since emulators read them too.
+/// Every kind in eight formats, every format in one kind, those without an encoder as random blocks; small, since emulators read them too.
 fn models() -> Vec<(String, Vec<u8>)> {
     let mut described = Vec::new();
     for kind in Kind::ALL {
@@ -57,11 +62,13 @@ fn models() -> Vec<(String, Vec<u8>)> {
                 ..Tiny::small(kind)
             });
         }
-        described.push(Tiny {
-            layers: 1,
-            feed_forward: 256,
-            ..Tiny::blocks(kind, Format::Q4_K)
-        });
+        for format in MAIN {
+            described.push(Tiny {
+                layers: 1,
+                feed_forward: 256,
+                ..Tiny::blocks(kind, format)
+            });
+        }
     }
     for format in FORMATS {
         described.push(Tiny {
