@@ -3,7 +3,8 @@
 //! `tests/data/digests.tsv` has one line per model and tier. A digest is BLAKE3 of the little-endian bits
 //! of all logits (`f64` in `audit`) of 140 ids: longer than a chunk of attention, and than the windows
 //! of the Gemma models. The table is compared with every level that this machine has, or with those
-//! that `FIDELIS_DIGEST_LEVELS` names: an emulator is slow.
+//! that `FIDELIS_DIGEST_LEVELS` names: an emulator is slow, and passes over the formats that an architecture
+//! shares with others.
 //!
 //! A change of arithmetic changes digests: then the table is written anew with
 //! `FIDELIS_WRITE_DIGESTS=1`, and the name of the arithmetic in receipts must change too.
@@ -53,7 +54,7 @@ fn table() -> PathBuf {
 }
 
 /// Every kind in eight formats, every format in one kind, those without an encoder as random blocks; small, since emulators read them too.
-fn models() -> Vec<(String, Vec<u8>)> {
+fn models(emulated: bool) -> Vec<(String, Vec<u8>)> {
     let mut described = Vec::new();
     for kind in Kind::ALL {
         for format in [Format::F32, Format::Q8_0] {
@@ -62,7 +63,8 @@ fn models() -> Vec<(String, Vec<u8>)> {
                 ..Tiny::small(kind)
             });
         }
-        for format in MAIN {
+        let read = |format| !emulated || kind == Kind::Llama || format == Format::Q4_K;
+        for format in MAIN.into_iter().filter(|&format| read(format)) {
             described.push(Tiny {
                 layers: 1,
                 feed_forward: 256,
@@ -176,7 +178,8 @@ fn every_level_gives_the_digests_of_the_table() {
     found.push_str("kind\tlayers x width\tformat\ttier\tdigest\n");
     let levels = levels();
     let mut wrong = Vec::new();
-    for (name, bytes) in models() {
+    let emulated = !write && std::env::var_os("FIDELIS_DIGEST_LEVELS").is_some();
+    for (name, bytes) in models(emulated) {
         let gguf = Gguf::read(&bytes).expect("a GGUF file");
         let model = Model::read(&gguf).expect("a model");
         for (tier, tier_name) in TIERS {
@@ -218,7 +221,7 @@ fn every_level_gives_the_digests_of_the_table() {
     }
     let lines = found.lines().count();
     assert!(
-        write || found == published,
+        write || emulated || found == published,
         "the table has other lines than the test"
     );
     let names: Vec<&str> = levels.iter().map(|level| level.name()).collect();

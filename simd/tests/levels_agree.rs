@@ -6,7 +6,6 @@ use fidelis_simd::quant::Layout;
 use fidelis_simd::{Format, Level, with_layout};
 use rand_core::Rng;
 use rand_pcg::Pcg64Mcg;
-use std::marker::PhantomData;
 
 // Sweeps are short under Miri, which looks at every access and takes a thousand times as long.
 
@@ -16,7 +15,7 @@ const BLOCKS: &[usize] = if cfg!(miri) { &[1] } else { &[1, 2, 3, 7] };
 const HEIGHTS: &[usize] = if cfg!(miri) {
     &[2]
 } else {
-    &[1, 15, 16, 17, 33, 50]
+    &[1, 15, 16, 17, 33, 150]
 };
 /// Under Miri with and without minima, with and without halves.
 const FORMATS: &[Format] = if cfg!(miri) {
@@ -61,13 +60,13 @@ fn inputs(len: usize, random: &mut Pcg64Mcg) -> Vec<InputGroup> {
 }
 
 fn decode<L: Layout>(level: Level, rows: &[u8], input: &[InputGroup], out: &mut [f32]) {
-    level.run(Decode::<L> {
+    Decode {
+        format: L::FORMAT,
         rows,
-        ahead: &[],
         input,
         out,
-        format: PhantomData,
-    });
+    }
+    .on(level);
 }
 
 fn prefill<L: Layout>(
@@ -78,17 +77,18 @@ fn prefill<L: Layout>(
     height: usize,
 ) -> Vec<f32> {
     let mut out = vec![f32::NAN; inputs.len() / (width / 32) * height];
-    let emit = |token: usize, first: usize, values: &[f32]| {
+    let mut emit = |token: usize, first: usize, values: &[f32]| {
         out[token * height + first..][..values.len()].copy_from_slice(values);
     };
-    level.run(Prefill::<L, _> {
+    Prefill {
+        format: L::FORMAT,
         rows,
         width,
         inputs,
         scratch: &mut Scratch::default(),
-        emit,
-        format: PhantomData,
-    });
+        emit: &mut emit,
+    }
+    .on(level);
     out
 }
 

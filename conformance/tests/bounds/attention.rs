@@ -56,7 +56,7 @@ fn attend<R: Real>(head: &Head, format: CacheFormat, cap: Option<f32>) -> Vec<R>
     }
     let query: Vec<R> = head.query.iter().map(|&x| R::exactly(x)).collect();
     let mut out = vec![R::default(); width];
-    Level::best().run(Attend {
+    Attend {
         cache: KeyValues {
             format,
             key_width: width,
@@ -73,7 +73,8 @@ fn attend<R: Real>(head: &Head, format: CacheFormat, cap: Option<f32>) -> Vec<R>
             out: &mut out,
         }],
         scratch: &mut AttendScratch::default(),
-    });
+    }
+    .on(Level::best());
     out
 }
 

@@ -8,18 +8,18 @@ use fidelis_simd::fast::Decode;
 use fidelis_simd::input::{InputGroup, Quantise};
 use fidelis_simd::quant::Layout;
 use fidelis_simd::{Format, Level, Real, with_layout};
-use std::marker::PhantomData;
 
 fn product<R: Real>(format: Format, row: &[u8], input: &[R]) -> R {
     let mut result = R::default();
-    Level::best().run(Dense {
+    Dense {
         format,
         rows: row,
         width: input.len(),
         inputs: input,
         scratch: &mut DenseScratch::default(),
-        emit: |_, _, values: &[R]| result = values[0],
-    });
+        emit: &mut |_, _, values: &[R]| result = values[0],
+    }
+    .on(Level::best());
     result
 }
 
@@ -33,13 +33,13 @@ fn fast<L: Layout>(row: &[u8], input: &[f32]) -> f32 {
         })
         .expect("finite");
     let mut out = [0.0];
-    level.run(Decode::<L> {
+    Decode {
+        format: L::FORMAT,
         rows: row,
-        ahead: &[],
         input: &groups,
         out: &mut out,
-        format: PhantomData,
-    });
+    }
+    .on(level);
     out[0]
 }
 
@@ -104,11 +104,12 @@ fn rows_of_embeddings_are_within_their_bounds() {
             let row = row(format, &values, &mut source);
             let weights = Weights::decode(format, &row, 256);
             let mut found = vec![0.0_f32; 256];
-            Level::best().run(Dequantise {
+            Dequantise {
                 format,
                 row: &row,
                 out: &mut found,
-            });
+            }
+            .on(Level::best());
             for ((&found, &truth), &size) in found.iter().zip(&weights.values).zip(&weights.sizes) {
                 let bound = bound::scaled(truth, size, 1.0);
                 report.see("embedding", kind, found.into(), truth, bound);

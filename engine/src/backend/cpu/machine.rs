@@ -289,11 +289,12 @@ fn vectors<R: Real>(
             });
         }
         let mut values = vec![R::default(); tensor.shape.len()];
-        settings.level.run(Dequantise {
+        Dequantise {
             format: tensor.format,
             row: tensor.bytes,
             out: &mut values,
-        });
+        }
+        .on(settings.level);
         vectors[*id as usize] = values;
     }
     Ok(vectors)

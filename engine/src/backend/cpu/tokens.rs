@@ -108,11 +108,12 @@ fn run_op<R: Real>(work: &Work<'_, '_, R>, op: &Op, row: usize) {
             let table = &work.graph.weights[table.0 as usize];
             // SAFETY: as above.
             let values = unsafe { arena.row_mut(*out, row) };
-            level.run(Dequantise {
+            Dequantise {
                 format: table.format,
                 row: table.row(work.tokens[row] as usize),
                 out: values,
-            });
+            }
+            .on(level);
             level.run(Scale {
                 values,
                 scale: R::of(*scale),

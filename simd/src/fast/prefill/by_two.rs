@@ -7,16 +7,16 @@ use crate::Isa;
 use crate::fast::sum::{Rule, add_group, dot_by_two, start};
 use crate::input::InputGroup;
 
-/// A panel of 16 rows times `N` pairs of tokens.
+/// A panel of 16 rows times `N` pairs of tokens, added to the running sums.
 #[inline(always)]
 fn tile<I: Isa, R: Rule, const N: usize>(
     isa: I,
     panel: &[Line],
     inputs: &[[&[InputGroup]; 2]; N],
     bias: i32,
+    mut y: [[I::Reals; 2]; N],
 ) -> [[I::Reals; 2]; N] {
     let stride = const { stride(R::HALVES, R::MIN) };
-    let mut y = [[isa.splat(0.0); 2]; N];
     for group in 0..inputs[0][0].len() {
         let lines = &panel[group * stride..][..stride];
         // Per pair and half of the group.
@@ -54,7 +54,7 @@ fn tile<I: Isa, R: Rule, const N: usize>(
     y
 }
 
-impl<E: FnMut(usize, usize, &[f32])> Sweep<'_, E> {
+impl Sweep<'_> {
     /// `N` pairs of tokens from `token` on; past the end the last one repeats, for nothing.
     #[inline(always)]
     fn pairs<I: Isa, R: Rule, const N: usize>(&mut self, isa: I, token: usize) {
@@ -64,15 +64,17 @@ impl<E: FnMut(usize, usize, &[f32])> Sweep<'_, E> {
             |n| {
                 [token + 2 * n, token + 2 * n + 1].map(
                     #[inline(always)]
-                    |token| &self.inputs[token.min(tokens - 1) * self.groups..][..self.groups],
+                    |token| &self.inputs[token.min(tokens - 1) * self.groups..][self.slice.clone()],
                 )
             },
         );
-        let y = tile::<I, R, N>(isa, self.panels[0], &inputs, self.bias);
-        for (at, y) in (token..tokens).zip(y.into_iter().flatten()) {
-            let mut lanes = [0.0; 16];
-            isa.store(y, &mut lanes);
-            (self.emit)(at, self.first_row, &lanes[..self.rows]);
+        let mut y = [[isa.splat(0.0); 2]; N];
+        for (at, y) in (token..tokens).zip(y.as_flattened_mut()) {
+            *y = isa.load(&self.sums[at * self.across + self.first].0);
+        }
+        let y = tile::<I, R, N>(isa, self.panels, &inputs, self.bias, y);
+        for (at, y) in (token..tokens).zip(y.as_flattened()) {
+            isa.store(*y, &mut self.sums[at * self.across + self.first].0);
         }
     }
 
