@@ -4,6 +4,8 @@
 //! Two panels of a slice and the activations of a tile stay in the first cache, all the panels and
 //! the batch's activations of a slice in the second, however wide a row is.
 
+mod by_two;
+
 use super::decode::{blocks_at, no_blocks};
 use super::sum::{Factors, Kind, Rule, add_group, bias, dot, four, start};
 use crate::input::InputGroup;
@@ -119,8 +121,13 @@ fn write<I: Isa, L: Layout>(isa: I, panel: &Panel<I>, lines: &mut [Line]) {
     let mut lines = lines.iter_mut();
     let mut next =
         |words| isa.store_words(words, &mut lines.next().expect("a group has its lines").0);
-    for words in panel.quants {
-        next(words);
+    for pair in 0..4 {
+        let mut pair = [panel.quants[2 * pair], panel.quants[2 * pair + 1]];
+        if I::BY_TWO {
+            pair = isa.interleave(pair);
+        }
+        next(pair[0]);
+        next(pair[1]);
     }
     next(isa.to_bits(panel.scale));
     if L::HALVES {
@@ -397,7 +404,11 @@ impl<R: Rule> Kernel for Multiply<'_, R> {
                 across: self.across,
                 first,
             };
-            sweep.run::<I, R>(isa);
+            if I::BY_TWO {
+                sweep.run_by_two::<I, R>(isa);
+            } else {
+                sweep.run::<I, R>(isa);
+            }
         }
     }
 }

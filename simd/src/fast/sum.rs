@@ -53,6 +53,21 @@ pub(super) fn dot<I: Isa, R: Rule>(isa: I, sum: I::Words, w: I::Words, x: I::Wor
     }
 }
 
+/// [`dot`] of eight bytes a row and of two tokens; `sums` and `w` are interleaved.
+#[inline(always)]
+pub(super) fn dot_by_two<I: Isa, R: Rule>(
+    isa: I,
+    sums: [I::Words; 2],
+    w: [I::Words; 2],
+    x: [&[i8; 8]; 2],
+) -> [I::Words; 2] {
+    if R::SIGNED {
+        isa.dot_signed_by_two(sums, w, x)
+    } else {
+        isa.dot_unsigned_by_two(sums, w, x)
+    }
+}
+
 /// The integer sums to start from: what the bias adds, taken away.
 ///
 /// With one scale per 32 only the first of the two is in use.
