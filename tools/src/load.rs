@@ -10,7 +10,7 @@ use fidelis_engine::backend::{Backend, CacheFormat, CpuBackend, CpuSettings, Tie
 use fidelis_engine::gguf::{File, Gguf};
 use fidelis_engine::model::{Config, Model};
 use fidelis_engine::text::{ChatTemplate, Tokenizer};
-use fidelis_simd::Level;
+use fidelis_simd::{Level, NoSuchLevel};
 use std::path::{Path, PathBuf};
 
 /// Which model, and how it runs.
@@ -167,6 +167,11 @@ impl ModelOptions {
         }
     }
 
+    /// The level that was asked for.
+    pub(crate) fn named_level(&self) -> Result<Option<Level>, NoSuchLevel> {
+        self.level.as_deref().map(Level::named).transpose()
+    }
+
     /// The settings of the back end.
     pub(crate) fn settings(&self, model: &Model<'_>) -> Result<CpuSettings> {
         self.check_threads()?;
@@ -178,10 +183,7 @@ impl ModelOptions {
             Some(_) => defaults.threads,
         };
         let tier = self.named_tier()?.unwrap_or(Tier::Fast);
-        let level = self
-            .level
-            .as_deref()
-            .map_or(Ok(defaults.level), Level::named)?;
+        let level = self.named_level()?.unwrap_or(defaults.level);
         Ok(CpuSettings {
             threads,
             tier,
