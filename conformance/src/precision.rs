@@ -1,0 +1,343 @@
+//! How exactly an engine computes, and from that how far each value of an operation may be off.
+
+use crate::bound::{self, ROUNDING, Remembered, UNDERFLOW, Weights};
+use crate::recording::Provenance;
+use crate::reference::{Part, Site};
+use fidelis_engine::graph::{Activate, Attend, Op, Pairing};
+use fidelis_simd::Format;
+
+/// How activations enter products with quantised weights.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Operand {
+    /// As they are.
+    Exact,
+    /// As bytes with a scale per 32.
+    Bytes,
+    /// As bytes with a scale per 256 where weights come in blocks of 256, else per 32: llama.cpp.
+    Blocks,
+}
+
+/// How exactly an engine computes.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Precision {
+    /// Relative error of a rounding over that of an `f32`.
+    pub rounding: f64,
+    /// How activations enter products with quantised weights.
+    pub operand: Operand,
+    /// How keys and values are remembered.
+    pub cache: Remembered,
+    /// Another engine's kernels: sums of other shapes, angles in `f32`.
+    pub foreign: bool,
+    /// The activation goes through a table of halves: llama.cpp's GELU.
+    pub half_gelu: bool,
+}
+
+impl Precision {
+    /// The tier `f32` with keys and values as they are.
+    pub const SINGLE: Self = Self {
+        rounding: 1.0,
+        operand: Operand::Exact,
+        cache: Remembered::Single,
+        foreign: false,
+        half_gelu: false,
+    };
+
+    /// What a recording's provenance implies.
+    ///
+    /// `fidelis` computes as its tiers say. Of llama.cpp and of engines that do not say more, `f32` is assumed; `tier` may be
+    /// `f32`, `f16`, `bf16`, `f64` or `quantised`, and `cache` as in `--cache-type-k`.
+    pub fn of(provenance: &Provenance) -> Self {
+        let foreign = !provenance.engine.starts_with("fidelis");
+        let audit = matches!(&provenance.tier[..], "audit" | "f64");
+        let cache = match &provenance.cache[..] {
+            "f16" if !audit => Remembered::Half,
+            "q8_0" if !audit => Remembered::Byte,
+            _ => Remembered::Single,
+        };
+        Self {
+            rounding: match &provenance.tier[..] {
+                // The reference rounds as often as the engine, and both call functions with an error of some units.
+                "audit" | "f64" => 16.0 / (1_u64 << 29) as f64,
+                "f16" => 8192.0,
+                "bf16" => 65536.0,
+                _ => 1.0,
+            },
+            operand: match &provenance.tier[..] {
+                "fast" => Operand::Bytes,
+                "quantised" => Operand::Blocks,
+                _ => Operand::Exact,
+            },
+            cache,
+            foreign: foreign && !audit,
+            half_gelu: provenance.engine.starts_with("llama.cpp"),
+        }
+    }
+
+    /// How far each of a site's values may be off; `None` if an input is missing.
+    pub fn bounds(&self, site: &Site<'_, '_>, right: &[f64]) -> Option<Vec<f64>> {
+        let bounds = match (site.op(), site.node.part) {
+            (Op::Attend(attend), Part::Scores) => self.scores(site, attend),
+            (Op::Attend(attend), Part::Probs) => self.probs(site, attend, right),
+            (Op::Attend(attend), _) => self.heads(site, attend, right),
+            (op, _) => self.rows(site, op, right),
+        }?;
+        let kernels = if self.foreign { 2.0 } else { 1.0 };
+        Some(bounds.into_iter().map(|b| b * kernels).collect())
+    }
+
+    fn unit(&self) -> f64 {
+        ROUNDING * self.rounding
+    }
+
+    fn rows(&self, site: &Site<'_, '_>, op: &Op, right: &[f64]) -> Option<Vec<f64>> {
+        let width = site.node.width;
+        let each = |bound: &dyn Fn(usize, usize, f64) -> f64| -> Vec<f64> {
+            let at = |(i, &y): (usize, &f64)| {
+                self.rounding * bound(site.rows.start + i / width, i % width, y)
+            };
+            right.iter().enumerate().map(at).collect()
+        };
+        Some(match op {
+            Op::Embed { table, scale, .. } => {
+                let table = site.weight(*table);
+                let sizes: Vec<f64> = (site.rows.clone())
+                    .flat_map(|token| {
+                        let row = table.row(site.tokens[token] as usize);
+                        Weights::decode(table.format, row, width).sizes
+                    })
+                    .collect();
+                let first = site.rows.start;
+                each(&|token, i, y| bound::scaled(y, sizes[(token - first) * width + i], *scale))
+            }
+            Op::Norm {
+                weight,
+                heads,
+                input,
+                ..
+            } => {
+                let weight = crate::reference::rows::decoded(site.weight(*weight), 0);
+                let len = width / heads;
+                // Others add the squares in f32.
+                let sum = if self.foreign {
+                    len as f64 / 8.0 * ROUNDING
+                } else {
+                    0.0
+                };
+                site.input(*input)?;
+                each(&|_, i, y| bound::norm(y, weight[i % len]) + sum * y.abs())
+            }
+            Op::MatMul {
+                input,
+                weight,
+                first,
+                ..
+            } => {
+                let (x, weight) = (site.input(*input)?, site.weight(*weight));
+                let mut out = vec![0.0; right.len()];
+                for j in 0..width {
+                    let row = Weights::decode(weight.format, weight.row(first + j), x.width());
+                    for (at, token) in site.rows.clone().enumerate() {
+                        out[at * width + j] = self.product(weight.format, &row, x.row(token));
+                    }
+                }
+                out
+            }
+            Op::Bias { .. } | Op::Add { .. } => each(&|_, _, y| bound::rounded(y)),
+            Op::Rope {
+                input, heads, rope, ..
+            } => {
+                let x = site.input(*input)?;
+                let rope = &site.reference.graph.ropes[rope.0 as usize];
+                let pairs = rope.frequencies.len();
+                let len = width / heads;
+                each(&|token, i, y| {
+                    let (head, at) = (i / len * len, i % len);
+                    let Some((pair, other, turned)) = partner(rope.pairing, at, pairs) else {
+                        return 0.0;
+                    };
+                    let (a, b) = (x.row(token)[i], x.row(token)[head + other]);
+                    let angle = token as f64 * rope.frequencies[pair];
+                    let (s, c) = libm::sincos(angle);
+                    let own = if turned {
+                        bound::rotation(b * s * rope.magnitude, a * c * rope.magnitude)
+                    } else {
+                        bound::rotation(a * c * rope.magnitude, b * s * rope.magnitude)
+                    };
+                    // Others multiply the angles up in f32, pair after pair.
+                    let angles = if self.foreign {
+                        ROUNDING * (a.abs() + b.abs()) * (angle * (pair as f64 + 4.0) + 4.0)
+                    } else {
+                        0.0
+                    };
+                    own + angles + UNDERFLOW * y.abs()
+                })
+            }
+            Op::Gate {
+                gate, up, activate, ..
+            } => {
+                let (gate, up) = (site.input(*gate)?, site.input(*up)?);
+                each(&|token, i, y| {
+                    let (g, u) = (gate.row(token)[i], up.row(token)[i]);
+                    match activate {
+                        Activate::Silu => bound::silu_gate(y, g, u),
+                        Activate::GeluTanh if self.half_gelu => {
+                            // Argument and result are rounded to 11 bits; the slope is at most 1.13.
+                            bound::gelu_gate(y, g, u)
+                                + (1.13 * (g * u).abs() + y.abs() + 1.2e-7 * u.abs()) / 2048.0
+                        }
+                        Activate::GeluTanh => bound::gelu_gate(y, g, u),
+                    }
+                })
+            }
+            Op::SoftCap { cap, .. } => each(&|_, _, y| bound::soft_cap(y, f64::from(*cap))),
+            Op::Attend(_) => return None,
+        })
+    }
+
+    fn product(&self, format: Format, row: &Weights, x: &[f64]) -> f64 {
+        if self.operand == Operand::Exact || format.is_float() {
+            let kernels = if self.foreign { 2.0 } else { 1.0 };
+            return bound::product_f32(row, x) * self.rounding * kernels;
+        }
+        if self.operand == Operand::Bytes || format.block_len() == 32 {
+            return bound::product_fast(row, x);
+        }
+        let step = |x: &[f64]| x.iter().fold(0.0_f64, |most, x| most.max(x.abs())) / 127.0;
+        let moved: f64 = (row.values.chunks(256).zip(x.chunks(256)))
+            .map(|(w, x)| 0.51 * step(x) * w.iter().map(|w| w.abs()).sum::<f64>())
+            .sum();
+        let larger: Vec<f64> = (x.chunks(256))
+            .flat_map(|x| x.iter().map(|v| v.abs() + step(x)))
+            .collect();
+        moved + bound::product_of_bytes(row, &larger)
+    }
+
+    /// `Σ q k` term by term, of keys as they are remembered.
+    fn scores(&self, site: &Site<'_, '_>, attend: &Attend) -> Option<Vec<f64>> {
+        let sizes = self.score_sizes(site, attend)?;
+        let width = site.reference.graph.caches[attend.cache].key_width as f64;
+        let unit = self.unit();
+        Some(
+            sizes
+                .into_iter()
+                .map(|(size, moved)| {
+                    (width + 2.0) * unit * (size + moved) + moved + width * UNDERFLOW
+                })
+                .collect(),
+        )
+    }
+
+    /// `Σ |q k|` of each query and seen position, and by how much remembering the key may move the sum.
+    fn score_sizes(&self, site: &Site<'_, '_>, attend: &Attend) -> Option<Vec<(f64, f64)>> {
+        let (query, key) = (site.input(attend.query)?, site.input(attend.key)?);
+        let cache = &site.reference.graph.caches[attend.cache];
+        let (positions, len) = (site.tokens.len(), cache.key_width);
+        let moved: Vec<Vec<f64>> = (0..positions)
+            .map(|p| {
+                let heads = key.row(p).chunks(len);
+                heads.flat_map(|k| self.cache.moved(k)).collect()
+            })
+            .collect();
+        let mut out = Vec::with_capacity(attend.heads * site.rows.len() * positions);
+        for head in 0..attend.heads {
+            let kv = head / (attend.heads / cache.heads) * len;
+            for token in site.rows.clone() {
+                let q = &query.row(token)[head * len..][..len];
+                for position in 0..positions {
+                    if position > token {
+                        out.push((0.0, 0.0));
+                        continue;
+                    }
+                    let k = &key.row(position)[kv..][..len];
+                    let m = &moved[position][kv..][..len];
+                    let scale = attend.query_scale.abs();
+                    let size: f64 = q.iter().zip(k).map(|(q, k)| (q * k).abs()).sum();
+                    let off: f64 = q.iter().zip(m).map(|(q, m)| q.abs() * m).sum();
+                    out.push((size * scale, off * scale));
+                }
+            }
+        }
+        Some(out)
+    }
+
+    /// A probability from exact scores: the exponent's rounding, the exponential's, the sum's.
+    fn probs(&self, site: &Site<'_, '_>, attend: &Attend, right: &[f64]) -> Option<Vec<f64>> {
+        let scores = &site.tensor(&attend.scores)?.values;
+        let positions = site.tokens.len();
+        let unit = self.unit();
+        let mut out = Vec::with_capacity(right.len());
+        for (p, s) in right.chunks(positions).zip(scores.chunks(positions)) {
+            let most = (p.iter().zip(s))
+                .filter(|(p, _)| **p > 0.0)
+                .fold(0.0_f64, |most, (_, s)| {
+                    most.max((s * attend.score_scale).abs())
+                });
+            let relative = unit * (16.0 * most + positions as f64 + 16.0);
+            out.extend(
+                p.iter()
+                    .map(|p| p * relative + if *p > 0.0 { 1e-37 } else { 0.0 }),
+            );
+        }
+        Some(out)
+    }
+
+    /// `Σ p v` where the kernel forms its own probabilities, chunk by chunk, from the same keys.
+    fn heads(&self, site: &Site<'_, '_>, attend: &Attend, right: &[f64]) -> Option<Vec<f64>> {
+        let (value, probs) = (site.input(attend.value)?, site.tensor(&attend.probs)?);
+        let cache = &site.reference.graph.caches[attend.cache];
+        let (positions, len) = (site.tokens.len(), cache.value_width);
+        let sizes = self.score_sizes(site, attend);
+        let moved: Vec<Vec<f64>> = (0..positions)
+            .map(|p| {
+                let heads = value.row(p).chunks(len);
+                heads.flat_map(|v| self.cache.moved(v)).collect()
+            })
+            .collect();
+        let unit = self.unit();
+        let mut out = Vec::with_capacity(right.len());
+        for (at, token) in site.rows.clone().enumerate() {
+            for head in 0..attend.heads {
+                let kv = head / (attend.heads / cache.heads) * len;
+                let start = (head * positions + token) * positions;
+                let row = &probs.values[start..start + positions];
+                let square = (head * site.rows.len() + at) * positions;
+                // Two computations of a score differ by twice its error.
+                let largest = (0..positions)
+                    .filter(|&p| row[p] > 0.0)
+                    .fold(0.0, |most, p| {
+                        let size = sizes.as_ref().map_or(8.0, |sizes| sizes[square + p].0);
+                        f64::max(most, size)
+                    });
+                let error =
+                    2.0 * (cache.key_width as f64 + 8.0) * unit * largest * attend.score_scale;
+                let eta = libm::expm1(error + 64.0 * unit);
+                let y = &right[(at * attend.heads + head) * len..][..len];
+                out.extend((0..len).map(|d| {
+                    let seen = (0..positions).filter(|&p| row[p] != 0.0);
+                    let mut sum = 0.0;
+                    for p in seen {
+                        let (v, m) = (value.row(p)[kv + d], moved[p][kv + d]);
+                        sum += row[p].abs()
+                            * ((v - y[d]).abs() * 2.0 * eta
+                                + m * (1.0 + 2.0 * eta)
+                                + (positions.min(128) as f64 + 24.0) * unit * (v.abs() + m));
+                    }
+                    sum + 1e-37
+                }));
+            }
+        }
+        Some(out)
+    }
+}
+
+/// Of an element of a head: its pair, the other element, and whether it is the second.
+fn partner(pairing: Pairing, at: usize, pairs: usize) -> Option<(usize, usize, bool)> {
+    if at >= 2 * pairs {
+        return None;
+    }
+    Some(match pairing {
+        Pairing::Interleaved => (at / 2, at ^ 1, at % 2 == 1),
+        Pairing::Halves if at < pairs => (at, at + pairs, false),
+        Pairing::Halves => (at - pairs, at - pairs, true),
+    })
+}
