@@ -9,6 +9,7 @@ mod operation;
 
 pub use accept::{Accepted, Refusal, accept};
 pub use free::{Drift, PromptReport, compare_prompt, drift};
+pub(crate) use operation::compared_elements;
 pub use operation::{Compared, Element, Operation, compare_node, operations};
 
 /// Whether two runs of a model agree.

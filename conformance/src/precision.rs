@@ -30,6 +30,46 @@ pub struct Precision {
     pub foreign: bool,
     /// The activation goes through a table of halves: llama.cpp's GELU.
     pub half_gelu: bool,
+    /// What writing a value down moved it by.
+    pub stored: Stored,
+}
+
+/// What writing a value down moved it by.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub struct Stored {
+    /// Times its magnitude.
+    pub relative: f64,
+    /// In any case.
+    pub absolute: f64,
+}
+
+impl Stored {
+    /// What [`Provenance::stored`] says; nothing if that is unknown.
+    fn of(text: &str) -> Self {
+        let relative = match text {
+            "f32" => ROUNDING,
+            "f16" => 8192.0 * ROUNDING,
+            "bf16" => 65536.0 * ROUNDING,
+            _ => 0.0,
+        };
+        let digits = text
+            .strip_prefix("decimals ")
+            .and_then(|n| n.parse::<u8>().ok());
+        Self {
+            relative,
+            absolute: digits.map_or(0.0, |digits| 0.5 * libm::pow(10.0, -f64::from(digits))),
+        }
+    }
+
+    /// By how much a value may have moved.
+    pub fn moved(self, x: f64) -> f64 {
+        self.relative * x.abs() + self.absolute
+    }
+
+    /// Whether anything moved.
+    pub fn is_exact(self) -> bool {
+        self == Self::default()
+    }
 }
 
 impl Precision {
@@ -40,6 +80,10 @@ impl Precision {
         cache: Remembered::Single,
         foreign: false,
         half_gelu: false,
+        stored: Stored {
+            relative: 0.0,
+            absolute: 0.0,
+        },
     };
 
     /// What a recording's provenance implies.
@@ -70,6 +114,7 @@ impl Precision {
             cache,
             foreign: foreign && !audit,
             half_gelu: provenance.engine.starts_with("llama.cpp"),
+            stored: Stored::of(&provenance.stored),
         }
     }
 
@@ -82,7 +127,14 @@ impl Precision {
             (op, _) => self.rows(site, op, right),
         }?;
         let kernels = if self.foreign { 2.0 } else { 1.0 };
-        Some(bounds.into_iter().map(|b| b * kernels).collect())
+        let written = right.iter().map(|&y| self.stored.moved(y));
+        Some(
+            bounds
+                .into_iter()
+                .zip(written)
+                .map(|(b, w)| b * kernels + w)
+                .collect(),
+        )
     }
 
     fn unit(&self) -> f64 {

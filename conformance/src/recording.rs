@@ -65,6 +65,9 @@ pub struct Provenance {
     pub cache: String,
     /// The SIMD level or device.
     pub level: String,
+    /// How values were rounded when they were written down, if to less than they were computed in: `f32`, `f16`, `bf16`, or
+    /// `decimals N` for text with `N` digits after the point.
+    pub stored: String,
 }
 
 impl fmt::Display for Provenance {
@@ -75,6 +78,7 @@ impl fmt::Display for Provenance {
             ("tier", &self.tier),
             ("cache", &self.cache),
             ("level", &self.level),
+            ("stored", &self.stored),
         ] {
             if !value.is_empty() {
                 write!(f, ", {name} {value}")?;

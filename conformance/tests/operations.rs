@@ -65,7 +65,7 @@ fn recordings_of_independent_engines_agree_at_every_operation() {
         for (kind, engine, tier) in [
             ("ref", "llama.cpp", "f32"),
             ("f64", "transformers", "f64"),
-            ("exact", "numpy", "f32"),
+            ("exact", "numpy", "f64"),
         ] {
             let path = oracle(&format!("{name}.{kind}.safetensors"));
             if !path.exists() {
@@ -76,6 +76,7 @@ fn recordings_of_independent_engines_agree_at_every_operation() {
             recording.provenance = Provenance {
                 engine: engine.to_owned(),
                 tier: tier.to_owned(),
+                stored: if kind == "exact" { "f32" } else { "" }.to_owned(),
                 ..Provenance::default()
             };
             if model.config.architecture == "gemma2" {

@@ -137,7 +137,7 @@ fn bounds(
     };
     let right = &evaluation.tensor.values;
     let mut bounds = precision.bounds(&site, right)?;
-    if evaluation.segment.len() > 1 {
+    if evaluation.segment.len() > 1 || !precision.stored.is_exact() {
         let mut grown = 0.0_f64;
         for seed in 1..=2 {
             let noise = Noise { precision, seed };

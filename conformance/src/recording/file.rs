@@ -48,6 +48,7 @@ impl Recording {
             ("tier", p.tier.clone()),
             ("cache", p.cache.clone()),
             ("level", p.level.clone()),
+            ("stored", p.stored.clone()),
             ("model", model),
             ("steps", steps.join(",")),
         ]
@@ -171,6 +172,7 @@ fn provenance(metadata: &HashMap<String, String>) -> Result<Provenance, Recordin
         tier: text("tier"),
         cache: text("cache"),
         level: text("level"),
+        stored: text("stored"),
     })
 }
 

@@ -106,6 +106,18 @@ pub fn evaluate(
     let mut computed: BTreeMap<String, Tensor> = BTreeMap::new();
     let mut random = noise.map(|noise| Pcg64Mcg::new(u128::from(noise.seed) << 1 | 1));
     let mut last = None;
+    if let (Some(noise), Some(random)) = (noise, &mut random)
+        && !noise.precision.stored.is_exact()
+    {
+        let inputs = segment.iter().flat_map(|&at| &reference.nodes[at].inputs);
+        for (name, tensor) in inputs.filter_map(|name| Some((name, recording.tensors.get(name)?))) {
+            let mut moved = tensor.clone();
+            for value in &mut moved.values {
+                *value += sign(random) * noise.precision.stored.moved(*value);
+            }
+            computed.insert(name.clone(), moved);
+        }
+    }
     for &at in &segment {
         let node = &reference.nodes[at];
         let known = |name: &str| {
@@ -157,6 +169,14 @@ pub fn evaluate(
         segment,
         computed,
     })
+}
+
+fn sign(random: &mut Pcg64Mcg) -> f64 {
+    if random.next_u32() & 1 == 0 {
+        1.0
+    } else {
+        -1.0
+    }
 }
 
 /// A whole forward pass, every value rounded to `f32` if `single`: the run of an engine that computes as `replace` says.
