@@ -15,6 +15,7 @@
 
 pub mod accuracy;
 pub mod bound;
+pub mod candidate;
 pub mod compare;
 pub mod fault;
 pub mod metric;
@@ -22,4 +23,5 @@ pub mod precision;
 pub mod receipt;
 pub mod recording;
 pub mod reference;
+pub mod report;
 pub mod tiny;

@@ -1,0 +1,233 @@
+//! Every fault of the catalogue, put into models of several architectures: it must be found, at the checkpoint where it first shows, and named.
+//!
+//! A fault is put in by replacing operations of a forward pass in `f64` whose values are rounded to `f32` one by one: the product has no
+//! switches for faults. Where it gives the right values all the same it cannot be seen, and that is counted too; every fault shows in some model.
+
+use fidelis_conformance::compare::operations;
+use fidelis_conformance::fault::{Fault, catalogue, diagnose};
+use fidelis_conformance::precision::Precision;
+use fidelis_conformance::reference::{Reference, Site, run};
+use fidelis_conformance::tiny::{Kind, Tiny};
+use fidelis_engine::gguf::Gguf;
+use fidelis_engine::model::Model;
+use fidelis_simd::Format;
+use rayon::prelude::*;
+use std::collections::BTreeMap;
+use std::path::Path;
+use std::sync::Mutex;
+
+/// What became of a fault in a model.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+enum Outcome {
+    /// Its values are the right ones, or it cannot occur.
+    Invisible,
+    Missed,
+    /// Found, but at another checkpoint.
+    Elsewhere,
+    /// Found where it shows, explained by another fault or none.
+    Unnamed,
+    /// It is one of several that cannot be told apart.
+    Listed,
+    Named,
+}
+
+const IDS: usize = 24;
+
+fn ids(vocabulary: usize) -> Vec<u32> {
+    (0..IDS)
+        .map(|i| ((i * 7919 + 13) % vocabulary) as u32)
+        .collect()
+}
+
+/// Two prompts' worth of calls, and single tokens.
+const STEPS: [usize; 4] = [18, 1, 1, 4];
+
+fn case(model: &Model<'_>, fault: &'static Fault) -> (Outcome, String) {
+    let reference = Reference::new(&model.graph);
+    let tokens = ids(model.config.vocabulary);
+    let first: Mutex<Option<usize>> = Mutex::new(None);
+    let replace = |site: &Site<'_, '_>| {
+        let wrong = (fault.wrong)(site)?;
+        let right = site.right()?;
+        let square = |values: &mut dyn Iterator<Item = f64>| -> f64 { values.map(|x| x * x).sum() };
+        let error = square(&mut wrong.iter().zip(&right).map(|(w, r)| w - r));
+        if error > 1e-18 * square(&mut right.iter().copied()) {
+            let at = reference.position(&site.node.name);
+            first.lock().expect("no panic").get_or_insert(at?);
+        }
+        Some(wrong)
+    };
+    let Some(recording) = run(&reference, &tokens, &STEPS, Some(&replace), true) else {
+        return (Outcome::Invisible, "cannot be run".to_owned());
+    };
+    let Some(shows) = *first.lock().expect("no panic") else {
+        return (Outcome::Invisible, String::new());
+    };
+    let all = operations(&reference, &recording, &Precision::SINGLE);
+    let wrong: Vec<_> = all.iter().filter(|op| op.is_wrong()).collect();
+    let Some(found) = wrong.first() else {
+        return (Outcome::Missed, reference.nodes[shows].name.clone());
+    };
+    if found.position != shows || !fault.may_show(&reference.nodes[shows]) {
+        let what = format!("{} for {}", found.name, reference.nodes[shows].name);
+        return (Outcome::Elsewhere, what);
+    }
+    let diagnoses = diagnose(&reference, &recording, &Precision::SINGLE, &all);
+    let diagnosis = &diagnoses[0];
+    let others: Vec<&str> = diagnosis.ambiguous.iter().map(|fault| fault.name).collect();
+    let best: Vec<String> = (diagnosis.fits.iter().take(3))
+        .map(|fit| format!("{} {:.1e}", fit.fault.name, fit.residual))
+        .collect();
+    let what = format!(
+        "{}: named {:?}, {others:?}; {best:?}; {} diagnoses",
+        diagnosis.checkpoint,
+        diagnosis.named.map(|fault| fault.name),
+        diagnoses.len()
+    );
+    if diagnosis.named == Some(fault) {
+        return (Outcome::Named, what);
+    }
+    if diagnosis.ambiguous.contains(&fault) {
+        return (Outcome::Listed, what);
+    }
+    (Outcome::Unnamed, what)
+}
+
+/// The models: three committed ones, and for what these do not have, tiny ones.
+fn models() -> Vec<(String, Vec<u8>)> {
+    let oracle = |name: &str| {
+        let path = Path::new(env!("CARGO_MANIFEST_DIR"))
+            .join("oracle")
+            .join(format!("{name}.gguf"));
+        (name.to_owned(), std::fs::read(path).expect("committed"))
+    };
+    let tiny = |kind: Kind| {
+        let bytes = Tiny::small(kind).bytes().expect("encoded");
+        (format!("tiny {kind:?}"), bytes)
+    };
+    let blocks = |format: Format| {
+        let tiny = Tiny {
+            layers: 1,
+            ..Tiny::blocks(Kind::Llama, format)
+        };
+        (format!("tiny {format}"), tiny.bytes().expect("encoded"))
+    };
+    ["llama-f32", "gemma3-f32", "qwen3-f32"]
+        .map(oracle)
+        .into_iter()
+        .chain([Kind::Gemma3, Kind::Gemma2, Kind::Qwen2, Kind::Llama3].map(tiny))
+        .chain(
+            [
+                Format::Q4_K,
+                Format::Q6_K,
+                Format::Q8_0,
+                Format::Q5_0,
+                Format::Q4_0,
+                Format::F16,
+                Format::BF16,
+            ]
+            .map(blocks),
+        )
+        .collect()
+}
+
+#[test]
+fn every_fault_that_shows_is_found_localised_and_named() {
+    let files = models();
+    let ggufs: Vec<Gguf<'_>> = (files.iter())
+        .map(|(_, bytes)| Gguf::read(bytes).expect("GGUF"))
+        .collect();
+    let models: Vec<Model<'_>> = (ggufs.iter())
+        .map(|gguf| Model::read(gguf).expect("a model"))
+        .collect();
+    let only = std::env::var("FIDELIS_FAULT").ok();
+    let faults: Vec<&'static Fault> = catalogue()
+        .filter(|fault| {
+            only.as_ref()
+                .is_none_or(|only| fault.name.contains(only.as_str()))
+        })
+        .collect();
+    let pairs: Vec<(usize, &'static Fault)> = (0..models.len())
+        .flat_map(|model| {
+            // Quantised models are for decoders alone.
+            let decoders = model >= 7;
+            (faults.iter())
+                .filter(move |fault| {
+                    decoders == (fault.family == fidelis_conformance::fault::Family::Decoding)
+                })
+                .map(move |fault| (model, *fault))
+        })
+        .collect();
+    let outcomes: Vec<(usize, &'static Fault, Outcome, String)> = pairs
+        .into_par_iter()
+        .map(|(model, fault)| {
+            let (outcome, what) = case(&models[model], fault);
+            (model, fault, outcome, what)
+        })
+        .collect();
+    let mut rows: BTreeMap<(String, &str), BTreeMap<usize, Outcome>> = BTreeMap::new();
+    for (model, fault, outcome, what) in &outcomes {
+        let row = rows
+            .entry((fault.family.to_string(), fault.name))
+            .or_default();
+        row.insert(*model, *outcome);
+        if !matches!(outcome, Outcome::Named | Outcome::Invisible) {
+            println!("{outcome:?}: {} in {}: {what}", fault.name, files[*model].0);
+        }
+    }
+    println!(
+        "{:30} {}",
+        "fault",
+        files[..7]
+            .iter()
+            .map(|(name, _)| format!("{name:12}"))
+            .collect::<String>()
+    );
+    for ((_, name), row) in &rows {
+        let cells: String = (0..files.len())
+            .filter_map(|model| row.get(&model))
+            .map(|outcome| {
+                let text = match outcome {
+                    Outcome::Invisible => "-",
+                    Outcome::Missed => "MISSED",
+                    Outcome::Elsewhere => "ELSEWHERE",
+                    Outcome::Unnamed => "localised",
+                    Outcome::Listed => "listed",
+                    Outcome::Named => "named",
+                };
+                format!("{text:12}")
+            })
+            .collect();
+        println!("{name:30} {cells}");
+    }
+    let count = |wanted: &[Outcome]| {
+        outcomes
+            .iter()
+            .filter(|(_, _, o, _)| wanted.contains(o))
+            .count()
+    };
+    use Outcome::{Elsewhere, Invisible, Listed, Missed, Named, Unnamed};
+    let visible = outcomes.len() - count(&[Invisible]);
+    println!(
+        "{} faults, {} cases: {} invisible, {visible} visible; of these {} found, {} localised, {} named, {} listed among several",
+        faults.len(),
+        outcomes.len(),
+        count(&[Invisible]),
+        visible - count(&[Missed]),
+        count(&[Unnamed, Listed, Named]),
+        count(&[Named]),
+        count(&[Listed]),
+    );
+    assert_eq!(
+        count(&[Missed, Elsewhere]),
+        0,
+        "a visible fault must be found where it shows"
+    );
+    assert!(20 * count(&[Named]) >= 19 * visible, "95 % must be named");
+    for ((_, name), row) in &rows {
+        assert!(
+            row.values().any(|outcome| *outcome > Invisible),
+            "{name} shows nowhere"
+        );
+    }
+}
