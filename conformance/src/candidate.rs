@@ -9,7 +9,7 @@ use std::fmt;
 use std::path::PathBuf;
 
 /// Something that runs a model.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug)]
 pub enum Candidate {
     /// The CPU.
     Cpu {
@@ -28,7 +28,9 @@ pub enum Candidate {
 #[derive(Debug, thiserror::Error)]
 pub enum CandidateError {
     /// A name that means nothing.
-    #[error("{name:?} is no candidate; known are audit, f32, fast, level:NAME, plugin:PATH and gpu")]
+    #[error(
+        "{name:?} is no candidate; known are audit, f32, fast, level:NAME, plugin:PATH and gpu"
+    )]
     Name {
         /// The name.
         name: String,

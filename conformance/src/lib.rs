@@ -18,6 +18,7 @@ pub mod bound;
 pub mod candidate;
 pub mod compare;
 pub mod fault;
+pub mod import;
 pub mod metric;
 pub mod precision;
 pub mod receipt;

@@ -19,6 +19,7 @@ mod observe;
 mod select;
 
 pub use error::RecordingError;
+pub(crate) use file::{ids_of, numbers};
 pub use observe::{Recorder, Runs, record};
 pub use select::Selection;
 pub(crate) use select::{layer, matches};

@@ -4,9 +4,7 @@ mod html;
 mod json;
 mod text;
 
-use crate::compare::{
-    Drift, Operation, PromptReport, Verdict, compare_prompt, drift, operations,
-};
+use crate::compare::{Drift, Operation, PromptReport, Verdict, compare_prompt, drift, operations};
 use crate::fault::{Diagnosis, diagnose};
 use crate::metric::MetricError;
 use crate::precision::Precision;
@@ -151,7 +149,10 @@ pub fn sentence(diagnosis: &Diagnosis) -> String {
         (None, []) => format!("{at}: wrong, and no known fault fits"),
         (None, several) => {
             let all: Vec<&str> = several.iter().map(|fault| fault.says).collect();
-            format!("{at}: one of these, which this recording cannot tell apart: {}", all.join("; or "))
+            format!(
+                "{at}: one of these, which this recording cannot tell apart: {}",
+                all.join("; or ")
+            )
         }
     }
 }

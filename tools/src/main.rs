@@ -1,15 +1,17 @@
-//! The command line: chat, run, verify, tokenize, inspect, quantize, synth, bench.
+//! The command line: chat, run, verify, conformance, trace, tokenize, inspect, quantize, synth, bench.
 
 #![forbid(unsafe_code)]
 
 mod bench;
 mod chat;
+mod conformance;
 mod demo;
 mod flags;
 mod inspect;
 mod interrupt;
 mod load;
 mod mix;
+mod observe;
 mod output;
 mod probe;
 mod progress;
@@ -21,6 +23,7 @@ mod shapes;
 mod synth;
 mod template;
 mod tokenize;
+mod trace;
 mod verify;
 
 use clap::{Parser, Subcommand};
@@ -42,6 +45,10 @@ enum Command {
     Run(Box<run::Run>),
     /// Replay a receipt of `run --receipt` and say whether every bit agrees.
     Verify(verify::Verify),
+    /// Compare two ways of running a model, or another engine's recording: which operation is wrong, and why.
+    Conformance(Box<conformance::Conformance>),
+    /// Record the checkpoints of a run.
+    Trace(Box<trace::Trace>),
     /// Show the tokens of a text.
     Tokenize(tokenize::Tokenize),
     /// Show what is in a model file.
@@ -68,6 +75,11 @@ fn main() -> ExitCode {
         Command::Chat(chat) => chat.execute(),
         Command::Run(run) => run.execute(),
         Command::Verify(verify) => verify.execute(),
+        Command::Conformance(conformance) => match conformance.execute() {
+            Ok(code) => return code,
+            Err(error) => Err(error),
+        },
+        Command::Trace(trace) => trace.execute(),
         Command::Tokenize(tokenize) => tokenize.execute(),
         Command::Inspect(inspect) => inspect.execute(),
         Command::Quantize(quantize) => quantize.execute(),

@@ -40,7 +40,7 @@ pub(super) const FAULTS: &[Fault] = &[
     fault(
         "attn-scale-twice",
         SCALE,
-        "the scores are scaled twice",
+        "the scores are scaled twice (or divided by the width of a key, not by its root)",
         "scale the query or the scores, not both",
         |site| rescaled(site, |scale, _| scale),
     ),
@@ -50,17 +50,6 @@ pub(super) const FAULTS: &[Fault] = &[
         "the scores are scaled by 1 / √(width of the model)",
         "the width is that of one key",
         |site| rescaled(site, |scale, width| 1.0 / (scale * libm::sqrt(width))),
-    ),
-    fault(
-        "attn-scale-linear",
-        SCALE,
-        "the scores are divided by the width of a key, not by its root",
-        "1 / √(width of a key)",
-        |site| {
-            let attend = attend(site)?;
-            let width = site.reference.graph.caches[attend.cache].key_width as f64;
-            rescaled(site, |scale, _| 1.0 / (scale * width))
-        },
     ),
     fault(
         "gqa-tile",

@@ -302,22 +302,6 @@ pub(super) const FAULTS: &[Fault] = &[
         },
     ),
     fault(
-        "halves-byte-swapped",
-        "the bytes of 16-bit weights are exchanged",
-        "GGUF files are little-endian",
-        |site| {
-            let swapped = u16::swap_bytes;
-            as_type(site, Format::F16, move |bits| {
-                half::f16::from_bits(swapped(bits)).to_f64_const()
-            })
-            .or_else(|| {
-                as_type(site, Format::BF16, move |bits| {
-                    half::bf16::from_bits(swapped(bits)).to_f64_const()
-                })
-            })
-        },
-    ),
-    fault(
         "block-shift",
         "weights are read one block late",
         LAYOUT,

@@ -140,7 +140,7 @@ impl Case<'_, '_> {
         let grown = (seen.distance / seen.size.max(f64::MIN_POSITIVE)).max(1.0);
         let fitting: Vec<(f64, &'static Fault)> = (fits.iter().copied())
             .filter(|(distance, _)| {
-                *distance <= EXPLAINED * seen.distance
+                explains(*distance, seen.distance, floor)
                     && *distance <= floor.max(seen.noise) * grown * 2.0
             })
             .collect();
@@ -245,21 +245,28 @@ impl Case<'_, '_> {
         first: &Operation,
         open: &[&Operation],
     ) -> Vec<String> {
-        let explains = |op: &&&Operation| {
+        let explained = |op: &&&Operation| {
             let Some(seen) = &op.compared else {
                 return false;
             };
             op.name == first.name
                 || faults.iter().any(|fault| {
                     let distance = self.distance(fault, op.position);
-                    distance.is_some_and(|distance| distance <= EXPLAINED * seen.distance)
+                    distance.is_some_and(|distance| {
+                        explains(distance, seen.distance, self.floor(seen.size))
+                    })
                 })
         };
         open.par_iter()
-            .filter(explains)
+            .filter(explained)
             .map(|op| op.name.clone())
             .collect()
     }
+}
+
+/// Whether what a fault leaves of an error is little: a small share, or no more than rounding of an error that is hardly more itself.
+fn explains(left: f64, error: f64, floor: f64) -> bool {
+    left <= EXPLAINED * error || (left <= 0.5 * floor && 3.0 * left <= error)
 }
 
 fn distance(pairs: impl Iterator<Item = (f64, f64)>) -> f64 {

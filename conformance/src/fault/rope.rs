@@ -75,7 +75,9 @@ pub(super) const FAULTS: &[Fault] = &[
             let variants = others.iter().filter_map(|&base| {
                 let other = based(rope, base)?;
                 let same = |known: &Rope| close(known, &other);
-                (!site.reference.graph.ropes.iter().any(same)).then_some(())?;
+                // And so has an angle without its factors.
+                let plain = unscaled(rope).is_some_and(|plain| same(&plain));
+                (!plain && !site.reference.graph.ropes.iter().any(same)).then_some(())?;
                 with(site, |_| Some(other.clone()))
             });
             fitted(site, variants.collect())

@@ -87,40 +87,32 @@ impl Recording {
     ///
     /// As [`Self::load`].
     pub fn from_bytes(bytes: &[u8]) -> Result<Self, RecordingError> {
+        Self::from_bytes_with(bytes, None)
+    }
+
+    /// The same of a file that may lack its ids, if they are given.
+    pub(crate) fn from_bytes_with(
+        bytes: &[u8],
+        given: Option<&[u32]>,
+    ) -> Result<Self, RecordingError> {
         let (_, header) = SafeTensors::read_metadata(bytes)?;
         let metadata = header.metadata().clone().unwrap_or_default();
         let file = SafeTensors::deserialize(bytes)?;
         let mut tensors = BTreeMap::new();
-        let mut tokens = None;
         for (name, view) in file.iter() {
-            let values = numbers(name, view.dtype(), view.data())?;
-            if name == "tokens" {
-                tokens = Some(ids(&values)?);
-                continue;
-            }
-            if let Some(index) = values.iter().position(|x| !x.is_finite()) {
-                return Err(RecordingError::NonFinite {
-                    tensor: name.to_owned(),
-                    index,
-                    value: values[index],
-                });
-            }
             let key = format!("first.{name}");
-            let first = (metadata.get(&key))
-                .map(|text| number(&key, text))
-                .transpose()?;
+            let first = metadata.get(&key).map(|text| number(&key, text));
             let tensor = Tensor {
                 shape: view.shape().to_vec(),
-                // Replaced where a shape says how many rows there are.
-                first: first.unwrap_or(0),
-                values,
+                first: first.transpose()?.unwrap_or(0),
+                values: numbers(name, view.dtype(), view.data())?,
             };
             tensors.insert(name.to_owned(), tensor);
         }
-        let tokens = tokens.ok_or(RecordingError::NoTokens)?;
-        if tensors.is_empty() {
-            return Err(RecordingError::Empty);
-        }
+        let tokens = ids_of(&mut tensors, given)?;
+        let mut recording = Self::checked(tokens, tensors)?;
+        recording.provenance = provenance(&metadata)?;
+        let tokens = &recording.tokens;
         let steps = match metadata.get("steps") {
             None => vec![tokens.len()],
             Some(text) => (text.split(','))
@@ -134,12 +126,47 @@ impl Recording {
                 tokens: tokens.len(),
             });
         }
+        recording.steps = steps;
+        Ok(recording)
+    }
+
+    /// A recording in one step of which every value is finite, and which has some.
+    pub(crate) fn checked(
+        tokens: Vec<u32>,
+        tensors: BTreeMap<String, Tensor>,
+    ) -> Result<Self, RecordingError> {
+        if tensors.is_empty() {
+            return Err(RecordingError::Empty);
+        }
+        for (name, tensor) in &tensors {
+            if let Some(index) = tensor.values.iter().position(|x| !x.is_finite()) {
+                return Err(RecordingError::NonFinite {
+                    tensor: name.clone(),
+                    index,
+                    value: tensor.values[index],
+                });
+            }
+        }
         Ok(Self {
+            steps: vec![tokens.len()],
             tokens,
-            steps,
             tensors,
-            provenance: provenance(&metadata)?,
+            provenance: Provenance::default(),
         })
+    }
+}
+
+/// Takes the ids out of the tensors, or those that were given.
+pub(crate) fn ids_of(
+    tensors: &mut BTreeMap<String, Tensor>,
+    given: Option<&[u32]>,
+) -> Result<Vec<u32>, RecordingError> {
+    let names = ["tokens", "inp_tokens", "input_ids"];
+    let recorded = names.iter().find_map(|name| tensors.remove(*name));
+    match (recorded, given) {
+        (Some(tensor), _) => ids(&tensor.values),
+        (None, Some(given)) => Ok(given.to_vec()),
+        (None, None) => Err(RecordingError::NoTokens),
     }
 }
 

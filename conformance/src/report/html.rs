@@ -27,9 +27,22 @@ impl Report {
             Verdict::Diverge => ("diverge", "diverge"),
             Verdict::Nothing => ("diverge", "nothing was compared"),
         };
-        writeln!(out, "<!DOCTYPE html>\n<html lang=\"en\"><head><meta charset=\"utf-8\"><title>{}: {verdict}</title><style>{STYLE}</style></head><body>", escaped(&self.model))?;
-        writeln!(out, "<h1>{}: <span class=\"{class}\">{verdict}</span></h1>", escaped(&self.model))?;
-        writeln!(out, "<table><tr><td>reference</td><td style=\"text-align:left\">{}</td></tr><tr><td>candidate</td><td style=\"text-align:left\">{}</td></tr></table>", escaped(&self.reference.to_string()), escaped(&self.candidate.to_string()))?;
+        writeln!(
+            out,
+            "<!DOCTYPE html>\n<html lang=\"en\"><head><meta charset=\"utf-8\"><title>{}: {verdict}</title><style>{STYLE}</style></head><body>",
+            escaped(&self.model)
+        )?;
+        writeln!(
+            out,
+            "<h1>{}: <span class=\"{class}\">{verdict}</span></h1>",
+            escaped(&self.model)
+        )?;
+        writeln!(
+            out,
+            "<table><tr><td>reference</td><td style=\"text-align:left\">{}</td></tr><tr><td>candidate</td><td style=\"text-align:left\">{}</td></tr></table>",
+            escaped(&self.reference.to_string()),
+            escaped(&self.candidate.to_string())
+        )?;
         self.table(out)?;
         for case in &self.prompts {
             section(out, case)?;
@@ -38,23 +51,48 @@ impl Report {
     }
 
     fn table(&self, out: &mut String) -> std::fmt::Result {
-        writeln!(out, "<h3>Each side on its own outputs</h3><table><tr><th>prompt</th><th>tokens</th><th>largest error</th><th>mean error</th><th>largest / bound</th><th>mean KL</th><th>top 1</th><th>top 5</th><th>top 10</th><th>perplexity</th><th>greedy</th><th>operations right</th></tr>")?;
+        writeln!(
+            out,
+            "<h3>Each side on its own outputs</h3><table><tr><th>prompt</th><th>tokens</th><th>largest error</th><th>mean error</th><th>largest / bound</th><th>mean KL</th><th>top 1</th><th>top 5</th><th>top 10</th><th>perplexity</th><th>greedy</th><th>operations right</th></tr>"
+        )?;
         for case in &self.prompts {
-            let compared = case.operations.iter().filter(|op| op.compared.is_some()).count();
+            let compared = case
+                .operations
+                .iter()
+                .filter(|op| op.compared.is_some())
+                .count();
             let wrong = case.operations.iter().filter(|op| op.is_wrong()).count();
-            write!(out, "<tr><td>{}</td><td>{}</td>", escaped(&short(&case.prompt)), case.tokens.len())?;
+            write!(
+                out,
+                "<tr><td>{}</td><td>{}</td>",
+                escaped(&short(&case.prompt)),
+                case.tokens.len()
+            )?;
             match &case.logits {
                 Some(Ok(l)) => {
-                    let perplexity = l.perplexity.map_or("–".to_owned(), |[a, b]| format!("{a:.3} / {b:.3}"));
-                    let greedy = l.first_difference.map_or("same".to_owned(), |(at, a, b)| format!("token {at}: {a} / {b}"));
-                    write!(out, "<td>{:.2e}</td><td>{:.2e}</td><td>{:.2}</td><td>{:.1e}</td>", l.largest_error, l.mean_error, l.largest_over_bound, l.mean_kl)?;
+                    let perplexity = l
+                        .perplexity
+                        .map_or("–".to_owned(), |[a, b]| format!("{a:.3} / {b:.3}"));
+                    let greedy = l.first_difference.map_or("same".to_owned(), |(at, a, b)| {
+                        format!("token {at}: {a} / {b}")
+                    });
+                    write!(
+                        out,
+                        "<td>{:.2e}</td><td>{:.2e}</td><td>{:.2}</td><td>{:.1e}</td>",
+                        l.largest_error, l.mean_error, l.largest_over_bound, l.mean_kl
+                    )?;
                     for share in l.top {
                         write!(out, "<td>{:.0} %</td>", 100.0 * share)?;
                     }
                     write!(out, "<td>{perplexity}</td><td>{greedy}</td>")?;
                 }
-                Some(Err(error)) => write!(out, "<td colspan=\"9\" class=\"diverge\">{error}</td>")?,
-                None => write!(out, "<td colspan=\"9\" class=\"note\">no logits recorded</td>")?,
+                Some(Err(error)) => {
+                    write!(out, "<td colspan=\"9\" class=\"diverge\">{error}</td>")?
+                }
+                None => write!(
+                    out,
+                    "<td colspan=\"9\" class=\"note\">no logits recorded</td>"
+                )?,
             }
             writeln!(out, "<td>{} / {compared}</td></tr>", compared - wrong)?;
         }
@@ -65,19 +103,39 @@ impl Report {
 fn section(out: &mut String, case: &Case) -> std::fmt::Result {
     writeln!(out, "<h2>{}</h2>", escaped(&short(&case.prompt)))?;
     for diagnosis in &case.diagnoses {
-        writeln!(out, "<div class=\"fault\"><b>{}</b>", escaped(&sentence(diagnosis)))?;
-        for fault in diagnosis.named.into_iter().chain(diagnosis.ambiguous.iter().copied()) {
-            writeln!(out, "<br>Fix (<code>{}</code>): {}", fault.name, escaped(fault.fix))?;
+        writeln!(
+            out,
+            "<div class=\"fault\"><b>{}</b>",
+            escaped(&sentence(diagnosis))
+        )?;
+        for fault in diagnosis
+            .named
+            .into_iter()
+            .chain(diagnosis.ambiguous.iter().copied())
+        {
+            writeln!(
+                out,
+                "<br>Fix (<code>{}</code>): {}",
+                fault.name,
+                escaped(fault.fix)
+            )?;
         }
         if !diagnosis.through.is_empty() {
-            writeln!(out, "<br>Not recorded, so it may be in one of: {}", escaped(&diagnosis.through.join(", ")))?;
+            writeln!(
+                out,
+                "<br>Not recorded, so it may be in one of: {}",
+                escaped(&diagnosis.through.join(", "))
+            )?;
         }
         for pattern in &diagnosis.pattern {
             writeln!(out, "<br><span class=\"note\">{}</span>", escaped(pattern))?;
         }
         writeln!(out, "</div>")?;
     }
-    writeln!(out, "<h3>Every operation on the candidate's own inputs: largest error over its bound</h3>")?;
+    writeln!(
+        out,
+        "<h3>Every operation on the candidate's own inputs: largest error over its bound</h3>"
+    )?;
     heat_map(out, &case.operations)?;
     curves(out, case)?;
     bad_elements(out, &case.operations)?;
@@ -92,10 +150,18 @@ fn colour(ratio: f64) -> String {
     let log = libm::log10(ratio.max(1e-6));
     if ratio <= 1.0 {
         let share = (log / 3.0 + 1.0).clamp(0.0, 1.0);
-        return format!("hsl({:.0} 55% {:.0}%)", 150.0 - 60.0 * share, 78.0 - 14.0 * share);
+        return format!(
+            "hsl({:.0} 55% {:.0}%)",
+            150.0 - 60.0 * share,
+            78.0 - 14.0 * share
+        );
     }
     let share = (log / 6.0).clamp(0.0, 1.0);
-    format!("hsl({:.0} 85% {:.0}%)", 32.0 - 32.0 * share, 60.0 - 24.0 * share)
+    format!(
+        "hsl({:.0} 85% {:.0}%)",
+        32.0 - 32.0 * share,
+        60.0 - 24.0 * share
+    )
 }
 
 fn heat_map(out: &mut String, operations: &[Operation]) -> std::fmt::Result {
@@ -105,16 +171,36 @@ fn heat_map(out: &mut String, operations: &[Operation]) -> std::fmt::Result {
             roles.push(&operation.role);
         }
     }
-    let layers = operations.iter().filter_map(|op| op.layer).max().map_or(0, |most| most + 1);
+    let layers = operations
+        .iter()
+        .filter_map(|op| op.layer)
+        .max()
+        .map_or(0, |most| most + 1);
     let (cell, left, top) = (if layers > 20 { 20 } else { 34 }, 120, 18);
-    let (width, height) = (left + cell * layers.max(1) + 10, top + 17 * roles.len() + 30);
-    writeln!(out, "<svg viewBox=\"0 0 {width} {height}\" width=\"{width}\" height=\"{height}\" role=\"img\">")?;
+    let (width, height) = (
+        left + cell * layers.max(1) + 10,
+        top + 17 * roles.len() + 30,
+    );
+    writeln!(
+        out,
+        "<svg viewBox=\"0 0 {width} {height}\" width=\"{width}\" height=\"{height}\" role=\"img\">"
+    )?;
     for layer in 0..layers {
-        writeln!(out, "<text x=\"{}\" y=\"12\" text-anchor=\"middle\">{layer}</text>", left + cell * layer + cell / 2)?;
+        writeln!(
+            out,
+            "<text x=\"{}\" y=\"12\" text-anchor=\"middle\">{layer}</text>",
+            left + cell * layer + cell / 2
+        )?;
     }
     for (row, role) in roles.iter().enumerate() {
         let y = top + 17 * row;
-        writeln!(out, "<text x=\"{}\" y=\"{}\" text-anchor=\"end\">{}</text>", left - 6, y + 12, escaped(role))?;
+        writeln!(
+            out,
+            "<text x=\"{}\" y=\"{}\" text-anchor=\"end\">{}</text>",
+            left - 6,
+            y + 12,
+            escaped(role)
+        )?;
         for operation in operations.iter().filter(|op| op.role == *role) {
             let (x, wide) = match operation.layer {
                 Some(layer) => (left + cell * layer, cell - 1),
@@ -122,16 +208,42 @@ fn heat_map(out: &mut String, operations: &[Operation]) -> std::fmt::Result {
                 None => (left, (cell * layers.max(1)) - 1),
             };
             let (fill, text) = match &operation.compared {
-                Some(seen) => (colour(seen.ratio), format!("{:.3e} of the bound, relative {:.2e}", seen.ratio, seen.relative)),
+                Some(seen) => (
+                    colour(seen.ratio),
+                    format!(
+                        "{:.3e} of the bound, relative {:.2e}",
+                        seen.ratio, seen.relative
+                    ),
+                ),
                 None => ("#eaeef2".to_owned(), "not compared".to_owned()),
             };
-            writeln!(out, "<rect x=\"{x}\" y=\"{y}\" width=\"{wide}\" height=\"16\" fill=\"{fill}\"><title>{}: {text}</title></rect>", escaped(&operation.name))?;
+            writeln!(
+                out,
+                "<rect x=\"{x}\" y=\"{y}\" width=\"{wide}\" height=\"16\" fill=\"{fill}\"><title>{}: {text}</title></rect>",
+                escaped(&operation.name)
+            )?;
         }
     }
     let y = top + 17 * roles.len() + 8;
-    for (i, (ratio, text)) in [(1e-3, "0.001"), (1e-1, "0.1"), (1.0, "1"), (1e2, "100"), (1e6, "10⁶"), (f64::INFINITY, "not finite")].into_iter().enumerate() {
+    for (i, (ratio, text)) in [
+        (1e-3, "0.001"),
+        (1e-1, "0.1"),
+        (1.0, "1"),
+        (1e2, "100"),
+        (1e6, "10⁶"),
+        (f64::INFINITY, "not finite"),
+    ]
+    .into_iter()
+    .enumerate()
+    {
         let x = left + 70 * i;
-        writeln!(out, "<rect x=\"{x}\" y=\"{y}\" width=\"14\" height=\"14\" fill=\"{}\"/><text x=\"{}\" y=\"{}\">{text}</text>", colour(ratio), x + 18, y + 11)?;
+        writeln!(
+            out,
+            "<rect x=\"{x}\" y=\"{y}\" width=\"14\" height=\"14\" fill=\"{}\"/><text x=\"{}\" y=\"{}\">{text}</text>",
+            colour(ratio),
+            x + 18,
+            y + 11
+        )?;
     }
     writeln!(out, "</svg>")
 }
@@ -147,23 +259,46 @@ fn curves(out: &mut String, case: &Case) -> std::fmt::Result {
             Some((operation.position as f64, d.relative))
         })
         .collect();
-    let most = own.iter().chain(&drift).fold(1.0_f64, |most, (x, _)| most.max(*x));
+    let most = own
+        .iter()
+        .chain(&drift)
+        .fold(1.0_f64, |most, (x, _)| most.max(*x));
     let (width, height, left) = (900.0, 220.0, 50.0);
-    writeln!(out, "<h3>Relative error along the computation: <span style=\"color:#0969da\">free-running drift</span>, <span style=\"color:#bc4c00\">operation by operation</span></h3>")?;
-    writeln!(out, "<svg viewBox=\"0 0 960 250\" width=\"960\" height=\"250\" role=\"img\">")?;
+    writeln!(
+        out,
+        "<h3>Relative error along the computation: <span style=\"color:#0969da\">free-running drift</span>, <span style=\"color:#bc4c00\">operation by operation</span></h3>"
+    )?;
+    writeln!(
+        out,
+        "<svg viewBox=\"0 0 960 250\" width=\"960\" height=\"250\" role=\"img\">"
+    )?;
     let y = |value: f64| {
-        let log = if value.is_finite() { libm::log10(value.max(1e-18)) } else { 2.0 };
+        let log = if value.is_finite() {
+            libm::log10(value.max(1e-18))
+        } else {
+            2.0
+        };
         10.0 + height * (1.0 - (log.clamp(-18.0, 2.0) + 18.0) / 20.0)
     };
     for power in [-18, -15, -12, -9, -6, -3, 0] {
         let at = y(libm::pow(10.0, f64::from(power)));
-        writeln!(out, "<line x1=\"{left}\" x2=\"{}\" y1=\"{at:.1}\" y2=\"{at:.1}\" stroke=\"#eaeef2\"/><text x=\"{}\" y=\"{:.1}\" text-anchor=\"end\">1e{power}</text>", left + width, left - 4.0, at + 4.0)?;
+        writeln!(
+            out,
+            "<line x1=\"{left}\" x2=\"{}\" y1=\"{at:.1}\" y2=\"{at:.1}\" stroke=\"#eaeef2\"/><text x=\"{}\" y=\"{:.1}\" text-anchor=\"end\">1e{power}</text>",
+            left + width,
+            left - 4.0,
+            at + 4.0
+        )?;
     }
     for (points, stroke) in [(&drift, "#0969da"), (&own, "#bc4c00")] {
         let path: Vec<String> = (points.iter())
             .map(|&(x, value)| format!("{:.1},{:.1}", left + width * x / most, y(value)))
             .collect();
-        writeln!(out, "<polyline fill=\"none\" stroke=\"{stroke}\" stroke-width=\"1.5\" points=\"{}\"/>", path.join(" "))?;
+        writeln!(
+            out,
+            "<polyline fill=\"none\" stroke=\"{stroke}\" stroke-width=\"1.5\" points=\"{}\"/>",
+            path.join(" ")
+        )?;
     }
     writeln!(out, "</svg>")
 }
@@ -171,9 +306,15 @@ fn curves(out: &mut String, case: &Case) -> std::fmt::Result {
 fn bad_elements(out: &mut String, operations: &[Operation]) -> std::fmt::Result {
     let wrong: Vec<&Operation> = operations.iter().filter(|op| op.is_wrong()).collect();
     if wrong.is_empty() {
-        return writeln!(out, "<p class=\"agree\">Every element of every operation is within its bound.</p>");
+        return writeln!(
+            out,
+            "<p class=\"agree\">Every element of every operation is within its bound.</p>"
+        );
     }
-    writeln!(out, "<h3>First bad element of each wrong operation</h3><table><tr><th>checkpoint</th><th>token</th><th>element</th><th>expected</th><th>found</th><th>bound</th><th>beyond</th><th>relative error</th></tr>")?;
+    writeln!(
+        out,
+        "<h3>First bad element of each wrong operation</h3><table><tr><th>checkpoint</th><th>token</th><th>element</th><th>expected</th><th>found</th><th>bound</th><th>beyond</th><th>relative error</th></tr>"
+    )?;
     for operation in wrong.iter().take(40) {
         let Some(seen) = &operation.compared else {
             continue;
@@ -181,8 +322,22 @@ fn bad_elements(out: &mut String, operations: &[Operation]) -> std::fmt::Result 
         let Some(first) = &seen.first else {
             continue;
         };
-        let head = first.head.map_or(String::new(), |head| format!("head {head}, "));
-        writeln!(out, "<tr><td>{}</td><td>{head}{}</td><td>{}</td><td>{:e}</td><td>{:e}</td><td>{:.1e}</td><td>{} of {}</td><td>{:.2e}</td></tr>", escaped(&operation.name), first.token, first.index, first.expected, first.found, first.bound, seen.over, seen.elements, seen.relative)?;
+        let head = first
+            .head
+            .map_or(String::new(), |head| format!("head {head}, "));
+        writeln!(
+            out,
+            "<tr><td>{}</td><td>{head}{}</td><td>{}</td><td>{:e}</td><td>{:e}</td><td>{:.1e}</td><td>{} of {}</td><td>{:.2e}</td></tr>",
+            escaped(&operation.name),
+            first.token,
+            first.index,
+            first.expected,
+            first.found,
+            first.bound,
+            seen.over,
+            seen.elements,
+            seen.relative
+        )?;
     }
     writeln!(out, "</table>")?;
     if wrong.len() > 40 {
@@ -196,7 +351,10 @@ fn side_by_side(out: &mut String, case: &Case) -> std::fmt::Result {
     if reference.is_empty() && candidate.is_empty() {
         return Ok(());
     }
-    writeln!(out, "<h3>Likeliest ids after the last token</h3><table><tr><th>rank</th><th>reference</th><th>logit</th><th>candidate</th><th>logit</th></tr>")?;
+    writeln!(
+        out,
+        "<h3>Likeliest ids after the last token</h3><table><tr><th>rank</th><th>reference</th><th>logit</th><th>candidate</th><th>logit</th></tr>"
+    )?;
     for rank in 0..reference.len().max(candidate.len()) {
         write!(out, "<tr><td>{}</td>", rank + 1)?;
         for side in [reference, candidate] {

@@ -22,7 +22,21 @@ impl Report {
         writeln!(
             out,
             "{:24} {:>6} {:>10} {:>10} {:>8} {:>8} {:>9} {:>9} {:>5} {:>5} {:>5} {:>10} {:>10} {:>7} {:>9}",
-            "prompt", "tokens", "max error", "mean", "max/bnd", "mean/bnd", "mean KL", "max KL", "top1", "top5", "top10", "ppl ref", "ppl cand", "greedy", "ops"
+            "prompt",
+            "tokens",
+            "max error",
+            "mean",
+            "max/bnd",
+            "mean/bnd",
+            "mean KL",
+            "max KL",
+            "top1",
+            "top5",
+            "top10",
+            "ppl ref",
+            "ppl cand",
+            "greedy",
+            "ops"
         )?;
         for case in &self.prompts {
             line(out, case)?;
@@ -41,22 +55,34 @@ impl Report {
 }
 
 fn line(out: &mut String, case: &Case) -> std::fmt::Result {
-    let compared = case.operations.iter().filter(|op| op.compared.is_some()).count();
+    let compared = case
+        .operations
+        .iter()
+        .filter(|op| op.compared.is_some())
+        .count();
     let wrong = case.operations.iter().filter(|op| op.is_wrong()).count();
     let ops = format!("{}/{compared}", compared - wrong);
     let prompt: String = case.prompt.chars().take(24).collect();
     write!(out, "{prompt:24} {:>6} ", case.tokens.len())?;
     match &case.logits {
         Some(Ok(l)) => {
-            let greedy = l.first_difference.map_or("same".to_owned(), |(at, ..)| format!("at {at}"));
-            let [reference, candidate] = l.perplexity.map_or(["-".to_owned(), "-".to_owned()], |p| {
-                p.map(|p| format!("{p:.3}"))
-            });
+            let greedy = l
+                .first_difference
+                .map_or("same".to_owned(), |(at, ..)| format!("at {at}"));
+            let [reference, candidate] =
+                l.perplexity.map_or(["-".to_owned(), "-".to_owned()], |p| {
+                    p.map(|p| format!("{p:.3}"))
+                });
             let [a, b, c] = l.top.map(|share| format!("{:.0}%", 100.0 * share));
             writeln!(
                 out,
                 "{:>10.2e} {:>10.2e} {:>8.2} {:>8.3} {:>9.1e} {:>9.1e} {a:>5} {b:>5} {c:>5} {reference:>10} {candidate:>10} {greedy:>7} {ops:>9}",
-                l.largest_error, l.mean_error, l.largest_over_bound, l.mean_over_bound, l.mean_kl, l.largest_kl
+                l.largest_error,
+                l.mean_error,
+                l.largest_over_bound,
+                l.mean_over_bound,
+                l.mean_kl,
+                l.largest_kl
             )
         }
         Some(Err(error)) => writeln!(out, "logits: {error}; operations {ops}"),
@@ -67,14 +93,23 @@ fn line(out: &mut String, case: &Case) -> std::fmt::Result {
 fn details(out: &mut String, case: &Case) -> std::fmt::Result {
     if !case.ignored.is_empty() {
         let shown: Vec<&str> = case.ignored.iter().take(5).map(String::as_str).collect();
-        writeln!(out, "not checkpoints of this model, not compared: {} ({} in all)", shown.join(", "), case.ignored.len())?;
+        writeln!(
+            out,
+            "not checkpoints of this model, not compared: {} ({} in all)",
+            shown.join(", "),
+            case.ignored.len()
+        )?;
     }
     let skipped: Vec<&str> = (case.operations.iter())
         .filter(|op| op.compared.is_none())
         .map(|op| &op.name[..])
         .collect();
     if !skipped.is_empty() {
-        writeln!(out, "not compared, their inputs are not recorded for every token: {}", skipped.join(", "))?;
+        writeln!(
+            out,
+            "not compared, their inputs are not recorded for every token: {}",
+            skipped.join(", ")
+        )?;
     }
     if case.diagnoses.is_empty() {
         return Ok(());
@@ -89,7 +124,10 @@ fn details(out: &mut String, case: &Case) -> std::fmt::Result {
 
 fn explain(out: &mut String, case: &Case, diagnosis: &Diagnosis) -> std::fmt::Result {
     writeln!(out, "  {}", sentence(diagnosis))?;
-    let fixes = diagnosis.named.into_iter().chain(diagnosis.ambiguous.iter().copied());
+    let fixes = diagnosis
+        .named
+        .into_iter()
+        .chain(diagnosis.ambiguous.iter().copied());
     for fault in fixes {
         writeln!(out, "    fix ({}): {}", fault.name, fault.fix)?;
     }
@@ -101,7 +139,10 @@ fn explain(out: &mut String, case: &Case, diagnosis: &Diagnosis) -> std::fmt::Re
             diagnosis.through.join(", ")
         )?;
     }
-    let operation = case.operations.iter().find(|op| op.name == diagnosis.checkpoint);
+    let operation = case
+        .operations
+        .iter()
+        .find(|op| op.name == diagnosis.checkpoint);
     if let Some(seen) = operation.and_then(|op| op.compared.as_ref()) {
         writeln!(
             out,
