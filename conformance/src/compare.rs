@@ -7,7 +7,7 @@ mod accept;
 mod free;
 mod operation;
 
-pub use accept::{Accepted, Refusal, accept};
+pub use accept::{Accepted, Refusal, accept, same_ids};
 pub use free::{Drift, PromptReport, compare_prompt, drift};
 pub(crate) use operation::compared_elements;
 pub use operation::{Compared, Element, Operation, compare_node, operations};

@@ -2,6 +2,7 @@
 //!
 //! A fault of execution is a wrong variant of an operation, evaluated in `f64` on the inputs that were recorded. The one whose values fit the
 //! recording is the fault; [`diagnose`] finds it. The catalogue's families are files of [`Fault`]s; a new fault is one entry.
+//! What shows in the ids or in the file itself needs no run: [`tokens`] and [`inventory`].
 
 mod activation;
 mod attention;
@@ -9,11 +10,14 @@ mod binding;
 mod cache;
 mod decoding;
 mod diagnose;
+pub mod inventory;
 mod logits;
 mod norm;
 mod parts;
 mod rope;
+pub mod tokens;
 
+pub use decoding::read_apart;
 pub use diagnose::{Diagnosis, Fit, diagnose};
 
 use crate::recording::matches;

@@ -4,14 +4,18 @@
 //! |---|---|
 //! | `.safetensors` | tensors under our names, llama.cpp's or Hugging Face's |
 //! | `.npz` | the same, as `numpy.savez` writes them |
+//! | text | llama.cpp's eval-callback log, or a table of statistics: [`Claims`] |
 //!
 //! The name maps are in [`names`]. Ids are the tensor `tokens` (or `inp_tokens`, `input_ids`); a file without them can be read if they are given.
 
+mod log;
 pub mod names;
 mod npz;
+mod table;
 
 pub use npz::NpzError;
 
+use crate::claims::Claims;
 use crate::recording::{Recording, RecordingError, Tensor};
 use crate::reference::Reference;
 use std::collections::BTreeMap;
@@ -36,6 +40,30 @@ pub enum ImportError {
         /// The other.
         second: String,
     },
+    /// A cell of a table that is no finite number.
+    #[error("line {line}, column {column}: {found:?} is no finite number")]
+    Cell {
+        /// Counted from 1.
+        line: usize,
+        /// Its name.
+        column: String,
+        /// Its text.
+        found: String,
+    },
+    /// A text without a number about any checkpoint.
+    #[error(
+        "it says nothing about any checkpoint of this model; record tensors, llama.cpp's eval-callback log, or a table whose first column is `checkpoint`"
+    )]
+    NoClaims,
+}
+
+/// What another engine's file holds.
+#[derive(Clone, Debug)]
+pub enum Imported {
+    /// Whole tensors.
+    Recording(Recording),
+    /// Single numbers.
+    Claims(Claims),
 }
 
 /// Reads another engine's recording; `ids` are for a file that has none.
@@ -47,7 +75,7 @@ pub fn load(
     path: &Path,
     reference: &Reference<'_, '_>,
     ids: Option<&[u32]>,
-) -> Result<Recording, ImportError> {
+) -> Result<Imported, ImportError> {
     let bytes = std::fs::read(path).map_err(RecordingError::Io)?;
     read(&bytes, reference, ids)
 }
@@ -61,7 +89,21 @@ pub fn read(
     bytes: &[u8],
     reference: &Reference<'_, '_>,
     ids: Option<&[u32]>,
-) -> Result<Recording, ImportError> {
+) -> Result<Imported, ImportError> {
+    if let Some(text) = as_text(bytes) {
+        let claims = if text.contains("_cb_eval:") {
+            log::read(text, reference, ids)
+        } else {
+            table::read(text, reference, ids)?
+        };
+        if claims.tokens.is_empty() {
+            return Err(RecordingError::NoTokens.into());
+        }
+        if claims.all.is_empty() {
+            return Err(ImportError::NoClaims);
+        }
+        return Ok(Imported::Claims(claims));
+    }
     let mut recording = if bytes.starts_with(b"PK") {
         npz::read(bytes, ids)?
     } else {
@@ -73,7 +115,13 @@ pub fn read(
         guess.clone_into(&mut recording.provenance.engine);
     }
     recording.tensors = renamed(all, reference)?;
-    Ok(recording)
+    Ok(Imported::Recording(recording))
+}
+
+/// The file as text, unless it is one of numbers: those have bytes that no text has.
+fn as_text(bytes: &[u8]) -> Option<&str> {
+    let start = &bytes[..bytes.len().min(16)];
+    (!start.contains(&0)).then(|| str::from_utf8(bytes).ok())?
 }
 
 /// The tensors under our names; those without one keep theirs.

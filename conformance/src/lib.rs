@@ -6,6 +6,8 @@
 //! | [`reference`] | every operation once more, plainly, in `f64` |
 //! | [`bound`] | how far rounding can carry an operation |
 //! | [`compare`] | which operations of a recording are beyond that |
+//! | [`claims`] | the same from single numbers that somebody wrote down |
+//! | [`import`] | recordings of other engines |
 //! | [`fault`] | wrong variants of operations, and which of them fits |
 //! | [`receipt`] | runs that can be replayed |
 //!
@@ -16,6 +18,7 @@
 pub mod accuracy;
 pub mod bound;
 pub mod candidate;
+pub mod claims;
 pub mod compare;
 pub mod fault;
 pub mod import;

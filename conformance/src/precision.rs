@@ -112,7 +112,7 @@ impl Precision {
                 _ => Operand::Exact,
             },
             cache,
-            foreign: foreign && !audit,
+            foreign,
             half_gelu: provenance.engine.starts_with("llama.cpp"),
             stored: Stored::of(&provenance.stored),
         }
@@ -230,15 +230,22 @@ impl Precision {
                 let (gate, up) = (site.input(*gate)?, site.input(*up)?);
                 each(&|token, i, y| {
                     let (g, u) = (gate.row(token)[i], up.row(token)[i]);
-                    match activate {
-                        Activate::Silu => bound::silu_gate(y, g, u),
-                        Activate::GeluTanh if self.half_gelu => {
-                            // Argument and result are rounded to 11 bits; the slope is at most 1.13.
-                            bound::gelu_gate(y, g, u)
-                                + (1.13 * (g * u).abs() + y.abs() + 1.2e-7 * u.abs()) / 2048.0
+                    // Others add 1 to a tangent near −1, which cancels.
+                    let cancelled = if self.foreign {
+                        2.0 * ROUNDING * (g * u).abs()
+                    } else {
+                        0.0
+                    };
+                    cancelled
+                        + match activate {
+                            Activate::Silu => bound::silu_gate(y, g, u),
+                            Activate::GeluTanh if self.half_gelu => {
+                                // Argument and result are rounded to 11 bits; the slope is at most 1.13.
+                                bound::gelu_gate(y, g, u)
+                                    + (1.13 * (g * u).abs() + y.abs() + 1.2e-7 * u.abs()) / 2048.0
+                            }
+                            Activate::GeluTanh => bound::gelu_gate(y, g, u),
                         }
-                        Activate::GeluTanh => bound::gelu_gate(y, g, u),
-                    }
                 })
             }
             Op::SoftCap { cap, .. } => each(&|_, _, y| bound::soft_cap(y, f64::from(*cap))),

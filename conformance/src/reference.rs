@@ -12,7 +12,7 @@ pub mod rows;
 mod site;
 
 pub(crate) use evaluate::tokens_of;
-pub use evaluate::{Evaluation, Noise, Replace, evaluate, run};
+pub use evaluate::{Evaluation, Noise, Replace, evaluate, run, run_until};
 pub use site::{Rows, Site, Wrong};
 
 use fidelis_engine::graph::{Graph, Op, TensorId};

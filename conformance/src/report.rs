@@ -4,6 +4,7 @@ mod html;
 mod json;
 mod text;
 
+use crate::claims::Judged;
 use crate::compare::{Drift, Operation, PromptReport, Verdict, compare_prompt, drift, operations};
 use crate::fault::{Diagnosis, diagnose};
 use crate::metric::MetricError;
@@ -84,6 +85,25 @@ impl Case {
             operations,
             diagnoses,
             top,
+            ignored,
+        }
+    }
+
+    /// What single numbers showed.
+    pub fn of_claims(
+        prompt: String,
+        tokens: Vec<u32>,
+        judged: Judged,
+        ignored: Vec<String>,
+    ) -> Self {
+        Self {
+            prompt,
+            tokens,
+            logits: None,
+            drift: vec![],
+            operations: judged.operations,
+            diagnoses: judged.diagnoses,
+            top: [vec![], vec![]],
             ignored,
         }
     }

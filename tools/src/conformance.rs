@@ -5,12 +5,14 @@ use crate::output;
 use anyhow::{Context, Result};
 use clap::Args;
 use fidelis_conformance::candidate::Candidate;
-use fidelis_conformance::compare::{Verdict, accept};
-use fidelis_conformance::import;
+use fidelis_conformance::claims::judge;
+use fidelis_conformance::compare::{Verdict, accept, same_ids};
+use fidelis_conformance::import::{self, Imported};
 use fidelis_conformance::receipt::{Digest, write_atomically};
-use fidelis_conformance::recording::{Recording, Selection, model_digest};
+use fidelis_conformance::recording::{Provenance, Recording, Selection, model_digest};
 use fidelis_conformance::reference::Reference;
 use fidelis_conformance::report::{Case, Report};
+use fidelis_engine::backend::{CacheFormat, Tier};
 use fidelis_engine::model::Model;
 use fidelis_engine::text::Tokenizer;
 use std::path::{Path, PathBuf};
@@ -80,8 +82,7 @@ pub(crate) struct Made {
 
 impl Made {
     /// Fills in what was said.
-    pub(crate) fn apply(&self, recording: &mut Recording) {
-        let provenance = &mut recording.provenance;
+    pub(crate) fn apply(&self, provenance: &mut Provenance) {
         for (said, field) in [
             (&self.engine, &mut provenance.engine),
             (&self.computed_in, &mut provenance.tier),
@@ -102,30 +103,89 @@ pub(crate) struct Subject<'m, 'a> {
 }
 
 impl Subject<'_, '_> {
-    /// A recording of another engine against the model.
-    pub(crate) fn recording(
-        &self,
-        path: &Path,
-        made: &Made,
-        ids: Option<&[u32]>,
-    ) -> Result<(Recording, Recording, Case)> {
+    /// Another engine's file against the model.
+    pub(crate) fn judge(&self, path: &Path, made: &Made, ids: Option<&[u32]>) -> Result<Report> {
         let reference = Reference::new(&self.model.graph);
-        let mut recording = import::load(path, &reference, ids)
-            .with_context(|| format!("cannot use the recording {}", path.display()))?;
-        made.apply(&mut recording);
-        let accepted = accept(&reference, recording, Some(self.digest), ids)
-            .with_context(|| format!("cannot compare the recording {}", path.display()))?;
-        let found = accepted.recording;
-        let truth = self.run(&self.truth, &found.tokens, &found.steps)?;
-        let prompt = format!("{} ({} ids)", path.display(), found.tokens.len());
-        let case = Case::new(&reference, prompt, &truth, &found, accepted.ignored);
-        Ok((truth, found, case))
+        let shown = path.display();
+        let imported = import::load(path, &reference, ids)
+            .with_context(|| format!("cannot use the recording {shown}"))?;
+        let mut report = self.report();
+        let case = match imported {
+            Imported::Recording(mut recording) => {
+                made.apply(&mut recording.provenance);
+                let accepted = accept(&reference, recording, Some(self.digest), ids)
+                    .with_context(|| format!("cannot compare the recording {shown}"))?;
+                let found = accepted.recording;
+                let truth = self.run(&self.truth, &found.tokens, &found.steps)?;
+                let prompt = format!("{shown} ({} ids)", found.tokens.len());
+                let case = Case::new(&reference, prompt, &truth, &found, accepted.ignored);
+                (report.reference, report.candidate) = (truth.provenance, found.provenance);
+                case
+            }
+            Imported::Claims(mut claims) => {
+                made.apply(&mut claims.provenance);
+                if let Some(ids) = ids {
+                    same_ids(&claims.tokens, Some(ids))?;
+                }
+                let steps = steps(claims.tokens.len(), 0);
+                let truth = self.run(&self.truth, &claims.tokens, &steps)?;
+                let single = Candidate::Cpu {
+                    tier: Tier::F32,
+                    cache: CacheFormat::F32,
+                    level: None,
+                };
+                let single = self.run(&single, &claims.tokens, &steps)?;
+                let judged = judge(&reference, &claims, &truth, &single);
+                let prompt = format!(
+                    "{shown} ({} numbers, {} ids)",
+                    claims.all.len(),
+                    claims.tokens.len()
+                );
+                (report.reference, report.candidate) = (truth.provenance, claims.provenance);
+                Case::of_claims(prompt, claims.tokens, judged, claims.ignored)
+            }
+        };
+        report.prompts.push(case);
+        Ok(report)
+    }
+
+    /// A candidate against the truth.
+    pub(crate) fn compare(
+        &self,
+        candidate: &Candidate,
+        prompts: &[(String, Vec<u32>)],
+    ) -> Result<Report> {
+        let reference = Reference::new(&self.model.graph);
+        let mut report = self.report();
+        for (text, ids) in prompts {
+            // The reference reads all at once, the candidate as in a conversation: both must give the same.
+            let truth = self.run(&self.truth, ids, &steps(ids.len(), 0))?;
+            let found = self.run(candidate, ids, &steps(ids.len(), 3))?;
+            let case = Case::new(&reference, text.clone(), &truth, &found, vec![]);
+            report.prompts.push(case);
+            (report.reference, report.candidate) = (truth.provenance, found.provenance);
+        }
+        Ok(report)
+    }
+
+    fn report(&self) -> Report {
+        Report {
+            model: self.model.config.name.clone(),
+            reference: Provenance::default(),
+            candidate: Provenance::default(),
+            prompts: vec![],
+        }
     }
 
     fn run(&self, candidate: &Candidate, ids: &[u32], steps: &[usize]) -> Result<Recording> {
         let all = Selection::default();
         Ok(candidate.record(&self.model.graph, ids, steps, &all, Some(self.digest))?)
     }
+}
+
+/// The report on the terminal.
+pub(crate) fn print(report: &Report) -> Result<()> {
+    Ok(output::text(&report.to_text())?)
 }
 
 impl Conformance {
@@ -154,7 +214,7 @@ impl Conformance {
         if self.json {
             output::text(&format!("{}\n", report.to_json()))?;
         } else {
-            output::text(&report.to_text())?;
+            print(&report)?;
         }
         if let Some(path) = &self.html {
             write_atomically(path, report.to_html())?;
@@ -173,29 +233,10 @@ impl Conformance {
             digest: model_digest(&source.parts()),
             truth,
         };
-        let mut report = Report {
-            model: model.config.name.clone(),
-            reference: Default::default(),
-            candidate: Default::default(),
-            prompts: vec![],
-        };
-        let mut add = |(truth, found, case): (Recording, Recording, Case)| {
-            (report.reference, report.candidate) = (truth.provenance, found.provenance);
-            report.prompts.push(case);
-        };
-        if let Some(path) = &self.recording {
-            add(subject.recording(path, &self.made, given.as_deref())?);
-            return Ok(report);
+        match &self.recording {
+            Some(path) => subject.judge(path, &self.made, given.as_deref()),
+            None => subject.compare(candidate, &self.texts(given, tokenizer.as_ref())?),
         }
-        let reference = Reference::new(&model.graph);
-        for (text, ids) in self.texts(given, tokenizer.as_ref())? {
-            // The reference reads all at once, the candidate as in a conversation: both must give the same.
-            let truth = subject.run(&subject.truth, &ids, &steps(ids.len(), 0))?;
-            let found = subject.run(candidate, &ids, &steps(ids.len(), 3))?;
-            let case = Case::new(&reference, text, &truth, &found, vec![]);
-            add((truth, found, case));
-        }
-        Ok(report)
     }
 
     /// The prompts and their ids.

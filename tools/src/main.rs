@@ -1,4 +1,4 @@
-//! The command line: chat, run, verify, conformance, trace, tokenize, inspect, quantize, synth, bench.
+//! The command line: chat, run, verify, conformance, doctor, trace, tokenize, inspect, quantize, synth, bench.
 
 #![forbid(unsafe_code)]
 
@@ -6,6 +6,7 @@ mod bench;
 mod chat;
 mod conformance;
 mod demo;
+mod doctor;
 mod flags;
 mod inspect;
 mod interrupt;
@@ -47,6 +48,8 @@ enum Command {
     Verify(verify::Verify),
     /// Compare two ways of running a model, or another engine's recording: which operation is wrong, and why.
     Conformance(Box<conformance::Conformance>),
+    /// Find out what is wrong with a model file, or with what another engine makes of it.
+    Doctor(Box<doctor::Doctor>),
     /// Record the checkpoints of a run.
     Trace(Box<trace::Trace>),
     /// Show the tokens of a text.
@@ -76,6 +79,10 @@ fn main() -> ExitCode {
         Command::Run(run) => run.execute(),
         Command::Verify(verify) => verify.execute(),
         Command::Conformance(conformance) => match conformance.execute() {
+            Ok(code) => return code,
+            Err(error) => Err(error),
+        },
+        Command::Doctor(doctor) => match doctor.execute() {
             Ok(code) => return code,
             Err(error) => Err(error),
         },

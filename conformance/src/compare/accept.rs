@@ -135,7 +135,11 @@ pub fn accept(
 }
 
 /// Refuses other ids than those wanted.
-fn same_ids(found: &[u32], wanted: Option<&[u32]>) -> Result<(), Refusal> {
+///
+/// # Errors
+///
+/// [`Refusal::Ids`] with the first that differs.
+pub fn same_ids(found: &[u32], wanted: Option<&[u32]>) -> Result<(), Refusal> {
     let Some(wanted) = wanted else {
         return Ok(());
     };

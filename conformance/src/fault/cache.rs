@@ -3,6 +3,7 @@
 use super::attention::masked;
 use super::parts::turned;
 use super::{Family, Fault};
+use crate::reference::attention::{Rule, scores};
 use crate::reference::rows::turn;
 use crate::reference::{Part, Site, Wrong};
 
@@ -57,13 +58,31 @@ pub(super) const FAULTS: &[Fault] = &[
     ),
     fault(
         "kv-absent",
-        PROBS,
+        &["*attn_scores", "*attn_probs"],
         "tokens of a later call do not see those of earlier calls",
         "keep keys and values, or feed the whole text in every call",
         |site| {
-            masked_by_step(site, |token, position, start| {
+            let sees = |token: usize, position: usize, start: usize| {
                 position <= token && position >= start
-            })
+            };
+            if let Some(attend) = site.attend(Part::Scores) {
+                several(site)?;
+                let right = scores(site, attend, &Rule::of(site, attend))?;
+                let positions = site.tokens.len();
+                let rows = right.iter().enumerate();
+                return Some(
+                    rows.map(|(i, score)| {
+                        let token = site.rows.start + i / positions % site.rows.len();
+                        if sees(token, i % positions, site.step_start(token)) {
+                            *score
+                        } else {
+                            0.0
+                        }
+                    })
+                    .collect(),
+                );
+            }
+            masked_by_step(site, sees)
         },
     ),
     fault(

@@ -94,7 +94,7 @@ pub(super) const FAULTS: &[Fault] = &[
             let others = usual
                 .into_iter()
                 .filter(|e| (e - n.epsilon).abs() > 1e-3 * n.epsilon);
-            let variants = others
+            let variants = (others.chain(fitted_epsilon(site, &n)))
                 .filter_map(|e| site.each(|token| norm(n.input.row(token), &n.weight, e, n.heads)));
             fitted(site, variants.collect())
         },
@@ -310,6 +310,25 @@ pub(super) const FAULTS: &[Fault] = &[
         |site| copied(site, "output_norm"),
     ),
 ];
+
+/// The epsilon that explains the largest element of the token with the smallest values: there it matters most.
+fn fitted_epsilon(site: &Site<'_, '_>, n: &Normed<'_>) -> Option<f64> {
+    (n.heads == 1).then_some(())?;
+    let found = site.found?;
+    let mean = |token: &usize| {
+        let x = n.input.row(*token);
+        x.iter().map(|x| x * x).sum::<f64>() / x.len() as f64
+    };
+    let token = site
+        .rows
+        .clone()
+        .min_by(|a, b| mean(a).total_cmp(&mean(b)))?;
+    let row = &found[(token - site.rows.start) * site.node.width..][..site.node.width];
+    let at = (0..row.len()).max_by(|&a, &b| row[a].abs().total_cmp(&row[b].abs()))?;
+    let root = n.input.row(token)[at] * n.weight[at] / row[at];
+    let epsilon = root * root - mean(&token);
+    (epsilon.is_finite() && epsilon > 0.0).then_some(epsilon)
+}
 
 fn heads_only(site: &Site<'_, '_>) -> bool {
     matches!(site.node.role(), "attn_q.norm" | "attn_k.norm")

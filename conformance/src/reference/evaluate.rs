@@ -189,9 +189,22 @@ pub fn run(
     replace: Option<Replace<'_>>,
     single: bool,
 ) -> Option<Recording> {
+    let last = reference.nodes.len().checked_sub(1)?;
+    run_until(reference, tokens, steps, replace, single, last)
+}
+
+/// The same up to a node.
+pub fn run_until(
+    reference: &Reference<'_, '_>,
+    tokens: &[u32],
+    steps: &[usize],
+    replace: Option<Replace<'_>>,
+    single: bool,
+    last: usize,
+) -> Option<Recording> {
     let mut tensors = BTreeMap::new();
     let nothing = BTreeMap::new();
-    for node in &reference.nodes {
+    for node in &reference.nodes[..=last] {
         let site = Site {
             reference,
             node,
