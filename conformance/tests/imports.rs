@@ -181,6 +181,36 @@ fn an_engine_in_python_with_a_fault_is_diagnosed() {
     assert!(wrong.is_empty(), "{wrong:#?}");
 }
 
+/// What the exporters in `tools/exporters` write, under the engines' own names.
+#[test]
+fn recordings_of_the_exporters_agree() {
+    for (name, engine, most) in [
+        ("llama-f32", "llama_cpp", 36),
+        ("qwen2-f32", "llama_cpp", 40),
+        ("llama-f32", "transformers", 25),
+        ("qwen2-f32", "transformers", 25),
+        ("gemma3-f32", "transformers", 110),
+    ] {
+        let file = open(name);
+        let gguf = file.gguf().expect("GGUF");
+        let model = Model::read(&gguf).expect("a model");
+        let reference = Reference::new(&model.graph);
+        let path = format!("tests/data/exported/{name}.{engine}.safetensors");
+        let recorded = recording(&reference, &path);
+        let precision = Precision::of(&recorded.provenance);
+        let accepted = accept(&reference, recorded, None, None).expect("of this model");
+        let all = operations(&reference, &accepted.recording, &precision);
+        let wrong: Vec<_> = all.iter().filter(|op| op.is_wrong()).collect();
+        assert!(wrong.is_empty(), "{name} {engine}: {:?}", wrong[0]);
+        let compared = all.iter().filter(|op| op.compared.is_some()).count();
+        println!(
+            "{name} {engine}: {compared} operations, not known: {:?}",
+            accepted.ignored
+        );
+        assert!(compared >= most, "{name} {engine}: {compared}");
+    }
+}
+
 /// Checkpoints that were not recorded are evaluated with those after them; the fault is narrowed down to what lies between.
 #[test]
 fn a_partial_recording_names_the_fault_within_its_segment() {
