@@ -13,6 +13,7 @@ use fidelis_engine::model::Model;
 use fidelis_simd::Format;
 use rayon::prelude::*;
 use std::collections::BTreeMap;
+use std::io::Write;
 use std::path::Path;
 use std::sync::Mutex;
 
@@ -221,7 +222,7 @@ fn every_fault_that_shows_is_found_localised_and_named() {
             .count()
     };
     let visible = outcomes.len() - count(&[Outcome::Invisible]);
-    println!(
+    let said = format!(
         "{} faults, {} cases: {} invisible, {visible} visible; of these {} found, {} localised, {} named, {} listed among several",
         faults.len(),
         outcomes.len(),
@@ -231,6 +232,8 @@ fn every_fault_that_shows_is_found_localised_and_named() {
         count(&[Outcome::Named]),
         count(&[Outcome::Listed]),
     );
+    // Past the test's capture: these counts are what it is for.
+    writeln!(std::io::stderr(), "{said}").expect("stderr");
     assert_eq!(
         count(&[Outcome::Missed, Outcome::Elsewhere]),
         0,

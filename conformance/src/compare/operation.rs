@@ -2,12 +2,12 @@
 
 use crate::precision::Precision;
 use crate::recording::{Recording, Tensor};
+use crate::reference::Part;
 use crate::reference::{
     Evaluation, Node, Noise, Reference, Site, attention::Rule, evaluate, tokens_of,
 };
 use fidelis_engine::graph::Op;
 use rayon::prelude::*;
-use std::collections::BTreeMap;
 
 /// An element that was compared.
 #[derive(Clone, Debug, PartialEq)]
@@ -168,21 +168,8 @@ pub(crate) fn compared_elements(
         let Op::Attend(attend) = &reference.graph.ops[node.op] else {
             return vec![];
         };
-        let cache = &reference.graph.caches[attend.cache];
-        let empty = BTreeMap::new();
-        let site = Site {
-            reference,
-            node,
-            tokens: &[],
-            steps: &[],
-            rows: 0..0,
-            recorded: &empty,
-            computed: &empty,
-            found: None,
-        };
-        let _ = cache;
-        let rule = Rule::of(&site, attend);
-        let all = node.part == crate::reference::Part::Probs;
+        let rule = Rule::in_graph(reference.graph, attend);
+        let all = node.part == Part::Probs;
         return (0..evaluated.values.len())
             .filter(|at| {
                 let (token, position) = (at / positions % positions, at % positions);

@@ -1,6 +1,6 @@
 //! The embedding's scale, activations, gates and residuals.
 
-use super::parts::{fitted, largest};
+use super::parts::largest;
 use super::{Family, Fault};
 use crate::reference::rows::{activated, gelu_tanh, silu};
 use crate::reference::{Rows, Site, Wrong};
@@ -293,10 +293,7 @@ pub(super) const FAULTS: &[Fault] = &[
                 Some(found) => largest(found),
                 None => 0.5 * largest(&right),
             };
-            fitted(
-                site,
-                vec![right.iter().map(|x| x.clamp(-bound, bound)).collect()],
-            )
+            Some(right.iter().map(|x| x.clamp(-bound, bound)).collect())
         },
     ),
 ];

@@ -124,7 +124,7 @@ pub(super) const FAULTS: &[Fault] = &[
             let wrong = site.node.width / heads;
             (wrong >= 2 && wrong % 2 == 0 && wrong != width).then_some(())?;
             permuted(site, p.first, move |row| {
-                unconverted_from(converted(row, wrong), width)
+                unconverted(converted(row, wrong), width)
             })
         },
     ),
@@ -295,10 +295,6 @@ fn unconverted(row: usize, width: usize) -> usize {
 fn converted(row: usize, width: usize) -> usize {
     let (head, at) = (row / width * width, row % width);
     head + at % 2 * (width / 2) + at / 2
-}
-
-fn unconverted_from(row: usize, width: usize) -> usize {
-    unconverted(row, width)
 }
 
 fn permuted(site: &Site<'_, '_>, first: usize, row: impl Fn(usize) -> usize) -> Option<Vec<f64>> {

@@ -79,50 +79,27 @@ pub fn diagnose(
 }
 
 impl Case<'_, '_> {
-    /// What a fault makes of a checkpoint: `|recorded − fault's|`, and whether its values are others than the right ones. `None` if it
-    /// does not touch it.
+    /// `|recorded − what a fault makes of a checkpoint|`; `None` if it does not touch it.
     fn distance(&self, fault: &'static Fault, at: usize) -> Option<f64> {
-        let fired = AtomicBool::new(false);
-        let replace = |site: &Site<'_, '_>| {
-            let wrong = (fault.wrong)(site)?;
-            fired.store(true, Ordering::Relaxed);
-            Some(wrong)
-        };
-        let node = &self.reference.nodes[at];
-        if self
-            .operations
-            .iter()
-            .any(|op| op.position == at && op.through.is_empty())
-        {
-            // Most faults do not touch most nodes: the right values need not be evaluated then.
-            return self.single(fault, at);
-        }
-        let found = self.recording.tensors.get(&node.name)?;
-        let evaluation = evaluate(self.reference, self.recording, at, Some(&replace), None)?;
-        fired.load(Ordering::Relaxed).then_some(())?;
-        let pairs = compared_elements(self.reference, node, &evaluation.tensor, found);
-        Some(distance(pairs.iter().map(|&(a, b)| {
-            (evaluation.tensor.values[a], found.values[b])
-        })))
-    }
-
-    /// The same where all inputs are recorded.
-    fn single(&self, fault: &'static Fault, at: usize) -> Option<f64> {
         let node = &self.reference.nodes[at];
         let found = self.recording.tensors.get(&node.name)?;
+        // Most faults do not touch most nodes: where no other is between, the right values need not be evaluated then.
+        let alone = (self.operations.iter()).any(|op| op.position == at && op.through.is_empty());
         let touched = AtomicBool::new(false);
         let replace = |site: &Site<'_, '_>| {
             let wrong = (fault.wrong)(site);
-            touched.store(wrong.is_some(), Ordering::Relaxed);
-            // Untouched values are not used.
-            Some(wrong.unwrap_or_else(|| vec![0.0; site.rows.len() * site.node.width]))
+            touched.fetch_or(wrong.is_some(), Ordering::Relaxed);
+            wrong.or_else(|| alone.then(Vec::new))
         };
         let evaluation = evaluate(self.reference, self.recording, at, Some(&replace), None)?;
         touched.load(Ordering::Relaxed).then_some(())?;
         let pairs = compared_elements(self.reference, node, &evaluation.tensor, found);
-        Some(distance(pairs.iter().map(|&(a, b)| {
-            (evaluation.tensor.values[a], found.values[b])
-        })))
+        let values = &evaluation.tensor.values;
+        let squares = pairs.iter().map(|&(a, b)| {
+            let difference = values[a] - found.values[b];
+            difference * difference
+        });
+        Some(libm::sqrt(squares.sum()))
     }
 
     fn explain(&self, first: &Operation, open: &[&Operation]) -> Diagnosis {
@@ -267,10 +244,6 @@ impl Case<'_, '_> {
 /// Whether what a fault leaves of an error is little: a small share, or no more than rounding of an error that is hardly more itself.
 fn explains(left: f64, error: f64, floor: f64) -> bool {
     left <= EXPLAINED * error || (left <= 0.5 * floor && 3.0 * left <= error)
-}
-
-fn distance(pairs: impl Iterator<Item = (f64, f64)>) -> f64 {
-    libm::sqrt(pairs.map(|(a, b)| (a - b) * (a - b)).sum())
 }
 
 /// What can be said about an error without knowing its cause.

@@ -2,7 +2,7 @@
 
 use super::{Rows, Site};
 use crate::reference::rows::{capped, dot};
-use fidelis_engine::graph::Attend;
+use fidelis_engine::graph::{Attend, Graph};
 
 /// How a layer attends.
 pub struct Rule<'r> {
@@ -23,7 +23,12 @@ pub struct Rule<'r> {
 impl Rule<'_> {
     /// The layer's own.
     pub fn of(site: &Site<'_, '_>, attend: &Attend) -> Self {
-        let cache = &site.reference.graph.caches[attend.cache];
+        Self::in_graph(site.reference.graph, attend)
+    }
+
+    /// The same without a site.
+    pub fn in_graph(graph: &Graph<'_>, attend: &Attend) -> Self {
+        let cache = &graph.caches[attend.cache];
         let (group, window) = (attend.heads / cache.heads, cache.window);
         Self {
             query_scale: attend.query_scale,
