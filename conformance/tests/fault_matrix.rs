@@ -32,6 +32,23 @@ enum Outcome {
     Named,
 }
 
+/// What precedes the published table.
+const INTRODUCTION: &str = "\
+# What the kit finds
+
+Every fault of the catalogue (`conformance/src/fault`), put into models by `conformance/tests/fault_matrix.rs`, which writes this page:
+
+- **named**: found at the checkpoint where it first shows, and it alone fits;
+- **listed**: found there, and one of several that give the same values in this model;
+- **localised**: found there, and not explained;
+- **–**: it cannot occur in this model, or gives the right values there;
+- empty: not tried there (decoders are tried on quantised models).
+";
+
+fn published_at() -> std::path::PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("FAULTS.md")
+}
+
 const IDS: usize = 24;
 
 fn ids(vocabulary: usize, count: usize) -> Vec<u32> {
@@ -144,6 +161,38 @@ fn models() -> Vec<(String, Vec<u8>)> {
         .collect()
 }
 
+/// Outcomes by family and fault, then by model.
+type Rows<'r> = BTreeMap<(String, &'r str), BTreeMap<usize, Outcome>>;
+
+/// The table of `FAULTS.md`: quantised models, in which decoders alone are tried, share a column.
+fn published(files: &[(String, Vec<u8>)], rows: &Rows<'_>) -> String {
+    let head: Vec<&str> = files[..8].iter().map(|(name, _)| &name[..]).collect();
+    let mut table = format!(
+        "| fault | {} | quantised |\n|---|{}",
+        head.join(" | "),
+        "---|".repeat(9)
+    );
+    for ((_, name), row) in rows {
+        let text = |outcome: Option<&Outcome>| match outcome {
+            None => "",
+            Some(Outcome::Invisible) => "–",
+            Some(Outcome::Missed) => "missed",
+            Some(Outcome::Elsewhere) => "elsewhere",
+            Some(Outcome::Unnamed) => "localised",
+            Some(Outcome::Listed) => "listed",
+            Some(Outcome::Named) => "named",
+        };
+        let own = (0..8).map(|model| text(row.get(&model)));
+        let worst = (8..files.len()).filter_map(|model| row.get(&model));
+        let quantised = worst
+            .filter(|outcome| **outcome != Outcome::Invisible)
+            .min();
+        let cells: Vec<&str> = own.chain([text(quantised)]).collect();
+        table += &format!("\n| {name} | {} |", cells.join(" | "));
+    }
+    table
+}
+
 #[test]
 fn every_fault_that_shows_is_found_localised_and_named() {
     let files = models();
@@ -180,7 +229,7 @@ fn every_fault_that_shows_is_found_localised_and_named() {
             (model, fault, outcome, what)
         })
         .collect();
-    let mut rows: BTreeMap<(String, &str), BTreeMap<usize, Outcome>> = BTreeMap::new();
+    let mut rows: Rows<'_> = BTreeMap::new();
     for (model, fault, outcome, what) in &outcomes {
         let row = rows
             .entry((fault.family.to_string(), fault.name))
@@ -190,31 +239,8 @@ fn every_fault_that_shows_is_found_localised_and_named() {
             println!("{outcome:?}: {} in {}: {what}", fault.name, files[*model].0);
         }
     }
-    println!(
-        "{:30} {}",
-        "fault",
-        files[..8]
-            .iter()
-            .map(|(name, _)| format!("{name:12}"))
-            .collect::<String>()
-    );
-    for ((_, name), row) in &rows {
-        let cells: String = (0..files.len())
-            .filter_map(|model| row.get(&model))
-            .map(|outcome| {
-                let text = match outcome {
-                    Outcome::Invisible => "-",
-                    Outcome::Missed => "MISSED",
-                    Outcome::Elsewhere => "ELSEWHERE",
-                    Outcome::Unnamed => "localised",
-                    Outcome::Listed => "listed",
-                    Outcome::Named => "named",
-                };
-                format!("{text:12}")
-            })
-            .collect();
-        println!("{name:30} {cells}");
-    }
+    let table = published(&files, &rows);
+    println!("{table}");
     let count = |wanted: &[Outcome]| {
         outcomes
             .iter()
@@ -234,6 +260,15 @@ fn every_fault_that_shows_is_found_localised_and_named() {
     );
     // Past the test's capture: these counts are what it is for.
     writeln!(std::io::stderr(), "{said}").expect("stderr");
+    if std::env::var_os("FIDELIS_PUBLISH").is_some() {
+        let text = format!("{INTRODUCTION}\n{said}.\n\n{table}\n");
+        std::fs::write(published_at(), text).expect("the table can be written");
+    }
+    let page = std::fs::read_to_string(published_at()).expect("the table is committed");
+    assert!(
+        only.is_some() || page.contains(&table),
+        "FAULTS.md shows another table; look at what changed, then set FIDELIS_PUBLISH=1"
+    );
     assert_eq!(
         count(&[Outcome::Missed, Outcome::Elsewhere]),
         0,

@@ -110,6 +110,68 @@ fn another_engines_fault_is_named_and_ends_with_2() {
     std::fs::remove_dir_all(folder).expect("ours");
 }
 
+/// The page in a browser: what it shows is what the file says. Without one, a line says so.
+#[test]
+fn the_page_opens_in_a_browser() {
+    let model = oracle("oracle/gemma3-f32.gguf");
+    let recording = oracle("tests/data/faulty/gemma3.window.safetensors");
+    let folder = folder("browser");
+    let page = folder.join("report.html");
+    ends(
+        2,
+        &[
+            "conformance",
+            text(&model),
+            "--recording",
+            text(&recording),
+            "--html",
+            text(&page),
+        ],
+    );
+    let browser = std::env::var("FIDELIS_BROWSER").unwrap_or_else(|_| "chromium".to_owned());
+    let address = format!("file://{}", text(&page));
+    let profile = format!("--user-data-dir={}", text(&folder.join("profile")));
+    let opened = Command::new(&browser)
+        .args([
+            "--headless",
+            "--no-sandbox",
+            "--disable-gpu",
+            &profile,
+            "--dump-dom",
+            &address,
+        ])
+        .output();
+    match opened {
+        Ok(output) if output.status.success() => {
+            let dom = String::from_utf8_lossy(&output.stdout);
+            let count = |what: &str| dom.matches(what).count();
+            assert_eq!(count("<svg"), 2, "a heat map and the curves");
+            assert!(
+                count("<rect") > 60 && count("<polyline") == 2,
+                "{} {}",
+                count("<rect"),
+                count("<polyline")
+            );
+            assert!(
+                dom.contains("sliding layers see every position"),
+                "the diagnosis"
+            );
+        }
+        outcome => {
+            println!("NOT TESTED: no browser called {browser} could open the page ({outcome:?})")
+        }
+    }
+    std::fs::remove_dir_all(folder).expect("ours");
+}
+
+#[test]
+fn the_model_inside_the_program_agrees_in_every_tier() {
+    for candidate in ["fast", "f32"] {
+        let said = ends(0, &["conformance", "--candidate", candidate]);
+        assert!(said.contains("agree: every operation"), "{said}");
+    }
+}
+
 #[test]
 fn a_trace_is_a_recording_that_agrees_and_can_be_selected() {
     let model = oracle("oracle/qwen3-f32.gguf");

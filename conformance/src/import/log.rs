@@ -25,6 +25,8 @@ struct Block {
     at: [usize; 3],
     depth: usize,
     positions: Option<usize>,
+    /// Values of tokens before the first that is shown: llama.cpp drops rows that nothing needs.
+    skipped: usize,
 }
 
 /// Reads a log.
@@ -57,7 +59,7 @@ pub(super) fn read(text: &str, reference: &Reference<'_, '_>, ids: Option<&[u32]
         if let Some((_, rest)) = line.split_once("_cb_eval:") {
             block = None;
             if let Some(header) = Header::read(rest) {
-                match header.block(reference) {
+                match header.block(reference, ids.unwrap_or(&claims.tokens).len()) {
                     Some(found) => block = Some(found),
                     None => claims.ignored.push(header.name),
                 }
@@ -86,7 +88,7 @@ impl Header {
         let (name, rest) = text.split_once(" = (")?;
         let (_, rest) = rest.split_once(')')?;
         let operation = rest.trim_start().split('(').next()?;
-        let dims = rest.rsplit_once("= {")?.1.strip_suffix('}')?;
+        let dims = rest.rsplit_once("= {")?.1.trim_end().strip_suffix('}')?;
         let mut shape = [1; 4];
         for (slot, dim) in shape.iter_mut().zip(dims.split(',')) {
             *slot = dim.trim().parse().ok()?;
@@ -98,7 +100,7 @@ impl Header {
         })
     }
 
-    fn block(&self, reference: &Reference<'_, '_>) -> Option<Block> {
+    fn block(&self, reference: &Reference<'_, '_>, tokens: usize) -> Option<Block> {
         let full = format!("{} ({})", self.name, self.operation);
         let mapped = names::checkpoint(&full, reference)?;
         // A view of the same values under the same name.
@@ -106,12 +108,14 @@ impl Header {
             || self.name.starts_with("kqv_out"))
         .then_some(())?;
         let node = reference.node(&mapped.name)?;
+        let shown: usize = self.shape.iter().product();
         Some(Block {
             checkpoint: mapped.name,
             shape: self.shape,
             at: [0; 3],
             depth: 0,
             positions: node.is_square().then_some(self.shape[1]),
+            skipped: (tokens * node.width).saturating_sub(shown),
         })
     }
 }
@@ -121,6 +125,7 @@ impl Block {
         if let Some(sum) = line.strip_prefix("sum = ") {
             // Padding and masked scores are in the sum, but not in ours.
             if self.positions.is_none()
+                && self.skipped == 0
                 && let Some((value, uncertainty)) = number(sum.trim())
             {
                 claims.push(Claim {
@@ -185,7 +190,7 @@ impl Block {
             // Positions are padded there, and as many as tokens here.
             Some(tokens) => (i < tokens).then_some((self.at[1] * rows + self.at[0]) * tokens + i),
             None => (i < width && self.at[0] < rows && self.at[1] < outer)
-                .then_some((self.at[1] * rows + self.at[0]) * width + i),
+                .then_some(self.skipped + (self.at[1] * rows + self.at[0]) * width + i),
         }
     }
 }
