@@ -190,7 +190,7 @@ pub(super) const FAULTS: &[Fault] = &[
         "q8_0-unsigned",
         "Q8_0: quants are read as unsigned bytes",
         "quants are signed",
-        |site| q8(site, |byte| f64::from(byte)),
+        |site| q8(site, f64::from),
     ),
     fault(
         "q8_0-offset-128",
@@ -305,7 +305,7 @@ pub(super) const FAULTS: &[Fault] = &[
         "block-shift",
         "weights are read one block late",
         LAYOUT,
-        |site| read_shifted(site),
+        read_shifted,
     ),
 ];
 

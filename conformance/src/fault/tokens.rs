@@ -249,9 +249,8 @@ fn greedy(ids: &Ids<'_>) -> Option<Vec<u32>> {
     let mut rest = &marked[..];
     while !rest.is_empty() {
         let ends = rest.char_indices().map(|(at, c)| at + c.len_utf8());
-        let (end, id) = ends
-            .filter_map(|end| Some((end, ids.tokenizer.token_id(&rest[..end])?)))
-            .last()?;
+        let pieces = ends.filter_map(|end| Some((end, ids.tokenizer.token_id(&rest[..end])?)));
+        let (end, id) = pieces.fold(None, |_, longer| Some(longer))?;
         out.push(id);
         rest = &rest[end..];
     }

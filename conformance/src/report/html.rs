@@ -87,7 +87,7 @@ impl Report {
                     write!(out, "<td>{perplexity}</td><td>{greedy}</td>")?;
                 }
                 Some(Err(error)) => {
-                    write!(out, "<td colspan=\"9\" class=\"diverge\">{error}</td>")?
+                    write!(out, "<td colspan=\"9\" class=\"diverge\">{error}</td>")?;
                 }
                 None => write!(
                     out,
