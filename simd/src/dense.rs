@@ -6,7 +6,7 @@
 
 use crate::prefetch::fetch_ahead;
 use crate::quant::Layout;
-use crate::{Format, Isa, Kernel, Real, with_layout};
+use crate::{Format, Isa, Kernel, Level, Real, with_layout};
 
 /// Decodes a whole row: exactly in `f64`; in `f32` with one rounding where a product needs more than 24 bits.
 pub struct Dequantise<'a, R> {
@@ -16,6 +16,13 @@ pub struct Dequantise<'a, R> {
     pub row: &'a [u8],
     /// As many values as the row has.
     pub out: &'a mut [R],
+}
+
+impl<R: Real> Dequantise<'_, R> {
+    /// Runs on `level`.
+    pub fn on(self, level: Level) {
+        R::dequantise(level, self);
+    }
 }
 
 impl<R: Real> Kernel for Dequantise<'_, R> {
@@ -88,7 +95,7 @@ pub struct DenseScratch<R> {
 }
 
 /// `emit(t, r, …) = rows r.. · input t`.
-pub struct Dense<'a, R, E> {
+pub struct Dense<'a, R> {
     /// The format of the rows.
     pub format: Format,
     /// The rows' bytes, one row after another.
@@ -100,7 +107,7 @@ pub struct Dense<'a, R, E> {
     /// Where rows are decoded.
     pub scratch: &'a mut DenseScratch<R>,
     /// Takes the token, the first row and the values of consecutive rows.
-    pub emit: E,
+    pub emit: &'a mut dyn FnMut(usize, usize, &[R]),
 }
 
 /// `N` rows times `T` tokens.
@@ -135,7 +142,12 @@ fn tile<I: Isa, R: Real, const N: usize, const T: usize>(
 /// Rows given together to a tile.
 const TOGETHER: usize = 4;
 
-impl<R: Real, E: FnMut(usize, usize, &[R])> Dense<'_, R, E> {
+impl<R: Real> Dense<'_, R> {
+    /// Runs on `level`.
+    pub fn on(self, level: Level) {
+        R::dense(level, self);
+    }
+
     /// Tokens `token .. token + T` times the decoded rows.
     #[inline(always)]
     fn tokens<I: Isa, const T: usize>(
@@ -169,7 +181,7 @@ impl<R: Real, E: FnMut(usize, usize, &[R])> Dense<'_, R, E> {
     }
 }
 
-impl<R: Real, E: FnMut(usize, usize, &[R])> Dense<'_, R, E> {
+impl<R: Real> Dense<'_, R> {
     /// One token times rows of floats, each loaded where it is used: `S` long streams.
     #[inline(always)]
     fn stream<I: Isa, const N: usize, const S: usize>(
@@ -213,7 +225,7 @@ impl<R: Real, E: FnMut(usize, usize, &[R])> Dense<'_, R, E> {
     }
 }
 
-impl<R: Real, E: FnMut(usize, usize, &[R])> Kernel for Dense<'_, R, E> {
+impl<R: Real> Kernel for Dense<'_, R> {
     type Output = ();
 
     #[inline(always)]

@@ -1,4 +1,4 @@
-//! The command line: chat, run, verify, conformance, doctor, trace, tokenize, inspect, quantize, synth, bench.
+//! The command line: chat, run, verify, conformance, doctor, trace, tokenize, inspect, quantize, synth, bench, devices.
 
 #![forbid(unsafe_code)]
 
@@ -6,6 +6,8 @@ mod bench;
 mod chat;
 mod conformance;
 mod demo;
+mod device;
+mod devices;
 mod doctor;
 mod flags;
 mod inspect;
@@ -62,6 +64,8 @@ enum Command {
     Synth(synth::Synth),
     /// Measure tokens per second, and how near the machine's limits that is.
     Bench(Box<bench::Bench>),
+    /// List where models can run: the CPU, and GPUs behind the plug-in.
+    Devices(Box<devices::Devices>),
 }
 
 fn main() -> ExitCode {
@@ -92,6 +96,7 @@ fn main() -> ExitCode {
         Command::Quantize(quantize) => quantize.execute(),
         Command::Synth(synth) => synth.execute(),
         Command::Bench(bench) => bench.execute(),
+        Command::Devices(devices) => devices.execute(),
     };
     match done {
         Ok(()) if interrupt::count() > 0 => ExitCode::from(130),

@@ -2,7 +2,7 @@
 
 use super::stored::{Bytes, Doubles, Floats, Halves, Stored};
 use super::{CHUNK, CacheFormat, KEY_BLOCK};
-use crate::{Isa, Kernel, Real};
+use crate::{Isa, Kernel, Level, Real};
 use std::ops::Range;
 
 /// One head's keys and values: a ring of whole chunks.
@@ -62,6 +62,13 @@ pub struct Attend<'a, 'c, R> {
     pub columns: &'a mut [Column<'c, R>],
     /// Working memory.
     pub scratch: &'a mut AttendScratch<R>,
+}
+
+impl<R: Real> Attend<'_, '_, R> {
+    /// Runs on `level`.
+    pub fn on(self, level: Level) {
+        R::attend(level, self);
+    }
 }
 
 impl<R: Real> Kernel for Attend<'_, '_, R> {

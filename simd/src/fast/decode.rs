@@ -8,20 +8,42 @@ use super::sum::{Factors, Of, Rule, add_group, bias, dot, four, start};
 use crate::input::InputGroup;
 use crate::prefetch::fetch_ahead;
 use crate::quant::{Layout, Panel};
-use crate::{Isa, Kernel};
+use crate::{Format, Isa, Kernel, Level, with_layout};
 use std::marker::PhantomData;
 
 /// `out[r] = row r · input`.
-pub struct Decode<'a, L> {
+pub struct Decode<'a> {
+    /// The format of the rows, of blocks.
+    pub format: Format,
     /// The rows' bytes, one row after another.
     pub rows: &'a [u8],
     /// One token, 32 elements of a row to a group.
     pub input: &'a [InputGroup],
     /// One per row.
     pub out: &'a mut [f32],
-    /// The format of the rows.
-    pub format: PhantomData<L>,
 }
+
+impl Decode<'_> {
+    /// Runs on `level`.
+    ///
+    /// # Panics
+    ///
+    /// If the format is one of floats: [`Dense`](crate::dense::Dense) multiplies those.
+    pub fn on(self, level: Level) {
+        with_layout!(
+            self.format,
+            L => level.run(DecodeBlocks::<L>(self, PhantomData)),
+            float => no_blocks(self.format)
+        );
+    }
+}
+
+/// Says that a format has no blocks.
+pub(super) fn no_blocks(format: Format) {
+    unreachable!("{format:?} has no blocks");
+}
+
+struct DecodeBlocks<'a, L>(Decode<'a>, PhantomData<L>);
 
 /// Blocks `index` of 16 rows.
 #[inline(always)]
@@ -49,36 +71,38 @@ fn ints<I: Isa, R: Rule>(
     sums
 }
 
-impl<L: Layout> Kernel for Decode<'_, L> {
+impl<L: Layout> Kernel for DecodeBlocks<'_, L> {
     type Output = ();
 
     #[inline(always)]
     fn run<I: Isa>(self, isa: I) {
-        let blocks = self.input.len() / L::GROUPS;
+        let Decode {
+            rows: bytes,
+            input,
+            out,
+            ..
+        } = self.0;
+        let blocks = input.len() / L::GROUPS;
         let row_bytes = blocks * L::FORMAT.block_bytes();
-        assert_eq!(
-            self.rows.len(),
-            self.out.len() * row_bytes,
-            "rows fill the bytes"
-        );
-        let bias = bias::<I, L>();
-        let count = self.out.len();
+        assert_eq!(bytes.len(), out.len() * row_bytes, "rows fill the bytes");
+        let bias = bias::<I, Of<L>>();
+        let count = out.len();
         let run = count.div_ceil(16);
         for step in 0..run {
             let mut rows: [&[L::Block]; 16] = [&[]; 16];
             for (lane, row) in rows.iter_mut().enumerate() {
                 let index = (lane * run + step).min(count - 1);
-                *row = L::blocks(&self.rows[index * row_bytes..][..row_bytes]);
+                *row = L::blocks(&bytes[index * row_bytes..][..row_bytes]);
             }
             let mut y = isa.splat(0.0);
-            for (index, input) in self.input.chunks_exact(L::GROUPS).enumerate() {
+            for (index, groups) in input.chunks_exact(L::GROUPS).enumerate() {
                 fetch_ahead(&rows, index);
                 L::unpack(
                     isa,
                     blocks_at(&rows, index),
                     #[inline(always)]
                     |group, panel: Panel<I>| {
-                        let x = &input[group];
+                        let x = &groups[group];
                         let ints = ints::<I, Of<L>>(isa, bias, &panel.quants, x);
                         y = add_group::<I, Of<L>>(isa, y, ints, &Factors::of(&panel), x);
                     },
@@ -86,7 +110,7 @@ impl<L: Layout> Kernel for Decode<'_, L> {
             }
             let mut lanes = [0.0; 16];
             isa.store(y, &mut lanes);
-            for (out, value) in self.out.iter_mut().skip(step).step_by(run).zip(lanes) {
+            for (out, value) in out.iter_mut().skip(step).step_by(run).zip(lanes) {
                 *out = value;
             }
         }

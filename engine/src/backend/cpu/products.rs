@@ -4,17 +4,16 @@ use super::team::{Counters, Member, Take};
 use super::work::Work;
 use crate::graph::{Op, TensorId};
 use crate::tensor::Tensor;
+use fidelis_simd::Real;
 use fidelis_simd::dense::{Dense, DenseScratch};
 use fidelis_simd::fast::{Decode, Prefill, Scratch};
-use fidelis_simd::{Real, with_layout};
-use std::marker::PhantomData;
 use std::ops::Range;
 
 /// The least bytes of weights that a worker takes at a time with one token.
 const DECODE_BYTES: usize = 96 << 10;
 
-/// Rows that a worker takes at a time with many tokens: two panels.
-const PREFILL_ROWS: usize = 32;
+/// The most rows that a worker takes at a time with many tokens.
+const PREFILL_ROWS: usize = 128;
 
 /// Working memory of the kernels.
 #[derive(Default)]
@@ -119,7 +118,7 @@ impl<'p, 'w, 'a, R: Real> Products<'p, 'w, 'a, R> {
             self.fast(product, bytes, rows, scratch);
             return;
         }
-        let emit = |token: usize, first: usize, values: &[R]| {
+        let mut emit = |token: usize, first: usize, values: &[R]| {
             // SAFETY: this part alone has these rows, and the result lives until they are copied.
             unsafe { self.out(product, token, rows.start + first, values.len()) }
                 .copy_from_slice(values);
@@ -135,9 +134,9 @@ impl<'p, 'w, 'a, R: Real> Products<'p, 'w, 'a, R> {
             width: weight.shape.width(),
             inputs,
             scratch: &mut scratch.dense,
-            emit,
+            emit: &mut emit,
         };
-        work.level.run(kernel);
+        kernel.on(work.level);
     }
 
     /// Rows `rows`, whose bytes are `bytes`, times quantised activations.
@@ -161,13 +160,26 @@ impl<'p, 'w, 'a, R: Real> Products<'p, 'w, 'a, R> {
         };
         if self.tokens.len() == 1 {
             let out = out(0, 0, rows.len());
-            with_layout!(weight.format, L => work.level.run(Decode::<L> { rows: bytes, input: inputs, out, format: PhantomData }), float => ());
+            let kernel = Decode {
+                format: weight.format,
+                rows: bytes,
+                input: inputs,
+                out,
+            };
+            kernel.on(work.level);
         } else {
-            let emit = |token: usize, first: usize, values: &[f32]| {
+            let mut emit = |token: usize, first: usize, values: &[f32]| {
                 out(token, first, values.len()).copy_from_slice(values);
             };
-            let (width, scratch) = (weight.shape.width(), &mut scratch.panels);
-            with_layout!(weight.format, L => work.level.run(Prefill::<L, _> { rows: bytes, width, inputs, scratch, emit, format: PhantomData }), float => ());
+            let kernel = Prefill {
+                format: weight.format,
+                rows: bytes,
+                width: weight.shape.width(),
+                inputs,
+                scratch: &mut scratch.panels,
+                emit: &mut emit,
+            };
+            kernel.on(work.level);
         }
     }
 

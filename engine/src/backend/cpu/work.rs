@@ -45,7 +45,7 @@ pub(super) struct Work<'w, 'a, R> {
 }
 
 impl<R: Real> Work<'_, '_, R> {
-    /// All stages; calls `after` behind the barrier that ends each.
+    /// All stages; calls `after` behind the barrier that ends each, also of the one that fails.
     pub(super) fn run(&self, member: &Member<'_>, mut after: impl FnMut(usize, Range<usize>)) {
         let mut scratch = self.scratch[member.index]
             .lock()
@@ -75,10 +75,11 @@ impl<R: Real> Work<'_, '_, R> {
                     }
                 }
             }
-            if !member.barrier() {
+            let go_on = member.barrier();
+            after(index, rows);
+            if !go_on {
                 return;
             }
-            after(index, rows);
         }
     }
 
@@ -171,13 +172,14 @@ impl<R: Real> Work<'_, '_, R> {
                 out: unsafe { self.arena.part_mut(attend.out, row, head * value, value) },
             })
             .collect();
-        self.level.run(AttendKernel {
+        AttendKernel {
             // SAFETY: the cache was written before the last barrier, and this stage does not write it.
             cache: unsafe { memory.head(head) },
             scale: R::of(attend.score_scale),
             soft_cap: attend.soft_cap.map(R::exactly),
             columns: &mut columns,
             scratch: &mut scratch.attend,
-        });
+        }
+        .on(self.level);
     }
 }
