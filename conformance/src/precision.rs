@@ -30,6 +30,8 @@ pub struct Precision {
     pub foreign: bool,
     /// The activation goes through a table of halves: llama.cpp's GELU.
     pub half_gelu: bool,
+    /// The weights of Gemma's norms are held less 1: transformers.
+    pub less_one: bool,
     /// What writing a value down moved it by.
     pub stored: Stored,
 }
@@ -80,6 +82,7 @@ impl Precision {
         cache: Remembered::Single,
         foreign: false,
         half_gelu: false,
+        less_one: false,
         stored: Stored {
             relative: 0.0,
             absolute: 0.0,
@@ -114,6 +117,7 @@ impl Precision {
             cache,
             foreign,
             half_gelu: provenance.engine.starts_with("llama.cpp"),
+            less_one: provenance.engine.starts_with("transformers"),
             stored: Stored::of(&provenance.stored),
         }
     }
@@ -159,7 +163,18 @@ impl Precision {
                     })
                     .collect();
                 let first = site.rows.start;
-                each(&|token, i, y| bound::scaled(y, sizes[(token - first) * width + i], *scale))
+                // Others round the scale, a root, whatever they compute in.
+                let root = if self.foreign && f64::from(*scale as f32) != *scale {
+                    ROUNDING
+                } else {
+                    0.0
+                };
+                let mut all =
+                    each(&|token, i, y| bound::scaled(y, sizes[(token - first) * width + i], *scale));
+                all.iter_mut()
+                    .zip(right)
+                    .for_each(|(bound, y)| *bound += root * y.abs());
+                all
             }
             Op::Norm {
                 weight,
@@ -176,7 +191,17 @@ impl Precision {
                     0.0
                 };
                 site.input(*input)?;
-                each(&|_, i, y| bound::norm(y, weight[i % len]) + sum * y.abs())
+                // And of Gemma some hold weights less 1, as floats, and add it.
+                let less_one = self.less_one && site.reference.has_post_norms();
+                each(&|_, i, y| {
+                    let w = weight[i % len];
+                    let moved = if less_one && w != 0.0 {
+                        ROUNDING * ((w - 1.0).abs() + w.abs()) * (y / w).abs()
+                    } else {
+                        0.0
+                    };
+                    bound::norm(y, w) + sum * y.abs() + moved
+                })
             }
             Op::MatMul {
                 input,
@@ -240,9 +265,11 @@ impl Precision {
                         + match activate {
                             Activate::Silu => bound::silu_gate(y, g, u),
                             Activate::GeluTanh if self.half_gelu => {
-                                // Argument and result are rounded to 11 bits; the slope is at most 1.13.
-                                bound::gelu_gate(y, g, u)
-                                    + (1.13 * (g * u).abs() + y.abs() + 1.2e-7 * u.abs()) / 2048.0
+                                // Argument and result are rounded to 11 bits, those below 2⁻¹⁴ to multiples
+                                // of 2⁻²⁴; the slope is at most 1.13.
+                                let bits = (1.13 * (g * u).abs() + y.abs()) / 2048.0;
+                                let multiples = 2.13 * u.abs() / (1_u64 << 25) as f64;
+                                bound::gelu_gate(y, g, u) + bits + multiples
                             }
                             Activate::GeluTanh => bound::gelu_gate(y, g, u),
                         }
@@ -332,10 +359,13 @@ impl Precision {
                     most.max((s * attend.score_scale).abs())
                 });
             let relative = unit * (16.0 * most + positions as f64 + 16.0);
-            out.extend(
-                p.iter()
-                    .map(|p| p * relative + if *p > 0.0 { 1e-37 } else { 0.0 }),
-            );
+            // Scores moved when they were written down: dp = p (ds − Σ p ds).
+            let moved = |s: f64| self.stored.moved(s) * attend.score_scale.abs();
+            let mean: f64 = p.iter().zip(s).map(|(p, s)| p * moved(*s)).sum();
+            out.extend(p.iter().zip(s).map(|(p, s)| {
+                let lost = if *p > 0.0 { 1e-37 } else { 0.0 };
+                p * (relative + moved(*s) + mean) + lost
+            }));
         }
         Some(out)
     }

@@ -12,7 +12,7 @@ pub mod rows;
 mod site;
 
 pub(crate) use evaluate::tokens_of;
-pub use evaluate::{Evaluation, Noise, Replace, evaluate, run, run_until};
+pub use evaluate::{Evaluation, Noise, Pass, Replace, evaluate, run, run_until};
 pub use site::{Rows, Site, Wrong};
 
 use fidelis_engine::graph::{Graph, Op, TensorId};
@@ -76,6 +76,11 @@ pub struct Reference<'m, 'a> {
 }
 
 impl<'m, 'a> Reference<'m, 'a> {
+    /// Whether layers norm what they add to the residual: Gemma.
+    pub fn has_post_norms(&self) -> bool {
+        self.nodes.iter().any(|node| node.role() == "attn_post_norm")
+    }
+
     /// The nodes of a graph.
     pub fn new(graph: &'m Graph<'a>) -> Self {
         let name = |id: TensorId| graph.activations[id.0 as usize].name.clone();

@@ -18,20 +18,31 @@ OUTPUTS = ("input_layernorm q_proj k_proj v_proj q_norm k_norm o_proj post_atten
 INPUTS = ("o_proj", "down_proj")
 
 
+def rows(value, tokens):
+    """A row for each token, without the batch of one; heads become part of the row again."""
+    value = value.detach()[0]
+    # Some models norm heads before they put them before the tokens, some after: the memory is still that of the projection.
+    if value.dim() == 3 and value.shape[1] == tokens and value.stride(0) < value.stride(1):
+        value = value.transpose(0, 1)
+    return value.reshape(tokens, -1).contiguous().cpu()
+
+
 def record(model, tokens):
     """Tensors by module path, of one forward pass."""
     seen, handles = {}, []
 
-    def keep(name, value):
+    def keep(name, value, like=None):
         value = value[0] if isinstance(value, tuple) else value
-        # The batch of one is dropped; a head norm's heads become part of the row again.
-        seen[name] = value.detach()[0].reshape(len(tokens), -1).contiguous().cpu() if value.shape[0] == 1 else value.detach().cpu()
+        if like is not None and like.shape == value.shape and like.dim() == 4:
+            # The result of a norm is contiguous; what it was given shows where the heads are.
+            value = torch.empty_strided(like.shape, like.stride(), dtype=value.dtype, device=value.device).copy_(value)
+        seen[name] = rows(value, len(tokens))
 
     def watch(name, module):
         last = name.split(".")[-1]
         layer = name.split(".")[-2] == "layers" if "." in name else False
         if last in OUTPUTS or layer:
-            handles.append(module.register_forward_hook(lambda _m, _a, out, name=name: keep(name, out)))
+            handles.append(module.register_forward_hook(lambda _m, args, out, name=name: keep(name, out, args[0] if args else None)))
         if last in INPUTS:
             handles.append(module.register_forward_pre_hook(lambda _m, args, name=name: keep(f"{name}.input", args[0])))
 

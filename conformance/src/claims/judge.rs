@@ -5,7 +5,7 @@ use crate::compare::{Compared, Element, Operation};
 use crate::fault::{Diagnosis, Fault, Fit, catalogue};
 use crate::precision::Precision;
 use crate::recording::Recording;
-use crate::reference::{Reference, Site, run_until};
+use crate::reference::{Pass, Reference, Site, run_until};
 use rayon::prelude::*;
 use std::collections::BTreeMap;
 
@@ -179,6 +179,25 @@ impl Case<'_> {
         Some(seen)
     }
 
+    /// The elements that are known of each checkpoint; all others are not a number.
+    fn elements(&self) -> BTreeMap<String, Vec<f64>> {
+        let mut all: BTreeMap<String, Vec<f64>> = BTreeMap::new();
+        for claim in &self.claims.all {
+            let (What::Element(index), Some(truth)) =
+                (claim.what, self.truth.tensors.get(&claim.checkpoint))
+            else {
+                continue;
+            };
+            let values = all
+                .entry(claim.checkpoint.clone())
+                .or_insert_with(|| vec![f64::NAN; truth.values.len()]);
+            if let Some(value) = values.get_mut(index) {
+                *value = claim.value;
+            }
+        }
+        all
+    }
+
     /// How far a number may be off if elements are off by `noise`.
     fn allowed(&self, what: What, noise: f64, count: usize, name: &str) -> f64 {
         match what {
@@ -206,6 +225,7 @@ impl Case<'_> {
         let faults: Vec<&'static Fault> = catalogue().collect();
         let tokens = &self.claims.tokens;
         let steps = [tokens.len()];
+        let found = self.elements();
         let mut tried: Vec<(f64, bool, &'static Fault)> = (faults.into_par_iter())
             .filter_map(|fault| {
                 let fired = std::sync::atomic::AtomicBool::new(false);
@@ -214,7 +234,13 @@ impl Case<'_> {
                     fired.store(true, std::sync::atomic::Ordering::Relaxed);
                     Some(wrong)
                 };
-                let run = run_until(reference, tokens, &steps, Some(&replace), false, until)?;
+                let pass = Pass {
+                    replace: Some(&replace),
+                    single: false,
+                    last: until,
+                    found: &found,
+                };
+                let run = run_until(reference, tokens, &steps, &pass)?;
                 fired
                     .load(std::sync::atomic::Ordering::Relaxed)
                     .then_some(())?;

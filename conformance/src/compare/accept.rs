@@ -155,7 +155,12 @@ pub fn same_ids(found: &[u32], wanted: Option<&[u32]>) -> Result<(), Refusal> {
     }
 }
 
-fn shaped(node: &Node, tensor: Tensor, tokens: usize) -> Result<Tensor, Refusal> {
+fn shaped(node: &Node, mut tensor: Tensor, tokens: usize) -> Result<Tensor, Refusal> {
+    // A batch of one.
+    let dimensions = if node.is_square() { 3 } else { 2 };
+    while tensor.shape.len() > dimensions && tensor.shape[0] == 1 {
+        tensor.shape.remove(0);
+    }
     let wrong = |wanted: String| Refusal::Shape {
         name: node.name.clone(),
         found: tensor.shape.clone(),

@@ -324,7 +324,8 @@ fn fitted_epsilon(site: &Site<'_, '_>, n: &Normed<'_>) -> Option<f64> {
         .clone()
         .min_by(|a, b| mean(a).total_cmp(&mean(b)))?;
     let row = &found[(token - site.rows.start) * site.node.width..][..site.node.width];
-    let at = (0..row.len()).max_by(|&a, &b| row[a].abs().total_cmp(&row[b].abs()))?;
+    let known = (0..row.len()).filter(|&at| !row[at].is_nan());
+    let at = known.max_by(|&a, &b| row[a].abs().total_cmp(&row[b].abs()))?;
     let root = n.input.row(token)[at] * n.weight[at] / row[at];
     let epsilon = root * root - mean(&token);
     (epsilon.is_finite() && epsilon > 0.0).then_some(epsilon)

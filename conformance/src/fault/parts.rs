@@ -84,11 +84,8 @@ pub(super) fn fitted(site: &Site<'_, '_>, variants: Vec<Vec<f64>>) -> Option<Vec
         return variants.into_iter().next();
     };
     let distance = |values: &[f64]| -> f64 {
-        values
-            .iter()
-            .zip(found)
-            .map(|(a, b)| (a - b) * (a - b))
-            .sum()
+        let known = values.iter().zip(found).filter(|(_, b)| !b.is_nan());
+        known.map(|(a, b)| (a - b) * (a - b)).sum()
     };
     (variants.into_iter()).min_by(|a, b| distance(a).total_cmp(&distance(b)))
 }

@@ -189,14 +189,6 @@ fn hugging_face(name: &str, reference: &Reference<'_, '_>) -> Option<Mapped> {
 impl Mapped {
     /// The values in our order: the converter puts the halves of pairs beside each other.
     pub(super) fn applied(&self, mut tensor: Tensor, reference: &Reference<'_, '_>) -> Tensor {
-        // A batch of one.
-        if tensor.shape.len() > 2
-            && tensor.shape[0] == 1
-            && !self.name.contains("attn_scores")
-            && !self.name.contains("attn_probs")
-        {
-            tensor.shape.remove(0);
-        }
         let head = reference
             .graph
             .caches

@@ -51,6 +51,8 @@ fn slice(bytes: &[u8], at: usize, len: usize) -> Result<&[u8], NpzError> {
 fn members(bytes: &[u8]) -> Result<Vec<(String, &[u8])>, NpzError> {
     let end = bytes.windows(4).rposition(|w| w == b"PK\x05\x06");
     let end = end.ok_or(NpzError::Damaged { at: bytes.len() })?;
+    // The directory's end has a comment of a length that it says, and nothing follows.
+    slice(bytes, end + 22, number(bytes, end + 20, 2)?)?;
     let (count, mut at) = (number(bytes, end + 10, 2)?, number(bytes, end + 16, 4)?);
     let mut all = Vec::new();
     for _ in 0..count {

@@ -189,8 +189,25 @@ pub fn run(
     replace: Option<Replace<'_>>,
     single: bool,
 ) -> Option<Recording> {
-    let last = reference.nodes.len().checked_sub(1)?;
-    run_until(reference, tokens, steps, replace, single, last)
+    let all = Pass {
+        replace,
+        single,
+        last: reference.nodes.len().checked_sub(1)?,
+        found: &BTreeMap::new(),
+    };
+    run_until(reference, tokens, steps, &all)
+}
+
+/// A forward pass that is to be evaluated.
+pub struct Pass<'r> {
+    /// What an operation gives instead of the right values.
+    pub replace: Option<Replace<'r>>,
+    /// Whether every value is rounded to `f32`.
+    pub single: bool,
+    /// The last node.
+    pub last: usize,
+    /// [`Site::found`] by checkpoint.
+    pub found: &'r BTreeMap<String, Vec<f64>>,
 }
 
 /// The same up to a node.
@@ -198,13 +215,11 @@ pub fn run_until(
     reference: &Reference<'_, '_>,
     tokens: &[u32],
     steps: &[usize],
-    replace: Option<Replace<'_>>,
-    single: bool,
-    last: usize,
+    pass: &Pass<'_>,
 ) -> Option<Recording> {
     let mut tensors = BTreeMap::new();
     let nothing = BTreeMap::new();
-    for node in &reference.nodes[..=last] {
+    for node in &reference.nodes[..=pass.last] {
         let site = Site {
             reference,
             node,
@@ -213,13 +228,13 @@ pub fn run_until(
             rows: 0..tokens.len(),
             recorded: &tensors,
             computed: &nothing,
-            found: None,
+            found: pass.found.get(&node.name).map(Vec::as_slice),
         };
-        let mut values = match replace.and_then(|replace| replace(&site)) {
+        let mut values = match pass.replace.and_then(|replace| replace(&site)) {
             Some(values) => values,
             None => site.right()?,
         };
-        if single {
+        if pass.single {
             values.iter_mut().for_each(|x| *x = f64::from(*x as f32));
         }
         let tensor = tensor(node, &(0..tokens.len()), tokens.len(), values);
@@ -232,7 +247,7 @@ pub fn run_until(
         provenance: Provenance {
             engine: "fidelis reference".to_owned(),
             version: env!("CARGO_PKG_VERSION").to_owned(),
-            tier: if single { "f32" } else { "audit" }.to_owned(),
+            tier: if pass.single { "f32" } else { "audit" }.to_owned(),
             ..Provenance::default()
         },
     })

@@ -26,7 +26,7 @@ pub struct Site<'s, 'a> {
     pub recorded: &'s BTreeMap<String, Tensor>,
     /// What was evaluated because it is not; goes first.
     pub computed: &'s BTreeMap<String, Tensor>,
-    /// What the node was seen to give, if a fault is looked for: parameters are fitted to it.
+    /// What the node was seen to give, if a fault is looked for: parameters are fitted to it. What is not known is not a number.
     pub found: Option<&'s [f64]>,
 }
 
