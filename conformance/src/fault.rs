@@ -12,6 +12,7 @@ mod decoding;
 mod diagnose;
 pub mod inventory;
 mod logits;
+mod mask;
 mod norm;
 mod parts;
 mod rope;
@@ -104,6 +105,7 @@ pub fn catalogue() -> impl Iterator<Item = &'static Fault> {
         activation::FAULTS,
         rope::FAULTS,
         attention::FAULTS,
+        mask::FAULTS,
         cache::FAULTS,
         logits::FAULTS,
     ]

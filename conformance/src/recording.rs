@@ -74,7 +74,10 @@ pub struct Provenance {
 impl fmt::Display for Provenance {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let known = |text: &str| if text.is_empty() { "unknown" } else { text }.to_owned();
-        write!(f, "{} {}", known(&self.engine), self.version)?;
+        f.write_str(&known(&self.engine))?;
+        if !self.version.is_empty() {
+            write!(f, " {}", self.version)?;
+        }
         for (name, value) in [
             ("tier", &self.tier),
             ("cache", &self.cache),

@@ -78,7 +78,9 @@ pub struct Reference<'m, 'a> {
 impl<'m, 'a> Reference<'m, 'a> {
     /// Whether layers norm what they add to the residual: Gemma.
     pub fn has_post_norms(&self) -> bool {
-        self.nodes.iter().any(|node| node.role() == "attn_post_norm")
+        self.nodes
+            .iter()
+            .any(|node| node.role() == "attn_post_norm")
     }
 
     /// The nodes of a graph.

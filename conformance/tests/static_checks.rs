@@ -73,7 +73,7 @@ fn each_damage_is_named() {
             c.set("general.architecture", OwnedValue::Str("gpt2".to_owned()));
         }),
         (Kind::Gemma3, "norms", "is missing", |c| {
-            put(c, "blk.0.ffn_norm.weight", &[-1.0])
+            put(c, "blk.0.ffn_norm.weight", &[-1.0]);
         }),
         (
             Kind::Llama,

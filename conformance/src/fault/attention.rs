@@ -1,4 +1,4 @@
-//! Scores, masks, the softmax and the heads.
+//! Scores, the softmax and the heads.
 
 use super::{Family, Fault};
 use crate::reference::attention::{
@@ -26,7 +26,7 @@ const fn fault(
 
 const SCALE: &[&str] = &["*attn_scores", "*attn_probs"];
 const SCORES: &[&str] = &["*attn_scores"];
-const PROBS: &[&str] = &["*attn_probs"];
+pub(super) const PROBS: &[&str] = &["*attn_probs"];
 const HEADS: &[&str] = &["*attn_heads"];
 
 pub(super) const FAULTS: &[Fault] = &[
@@ -84,61 +84,6 @@ pub(super) const FAULTS: &[Fault] = &[
         "every query head reads the first value head; the keys' heads are right",
         "values are grouped as keys are",
         |site| mapped(site, false, |_, _| 0),
-    ),
-    fault(
-        "causal-mask-missing",
-        PROBS,
-        "tokens see those after them",
-        "mask positions after the token's own",
-        |site| {
-            let window = window(site)?;
-            masked(site, move |t, p| window.is_none_or(|w| p + w > t))
-        },
-    ),
-    fault(
-        "causal-mask-strict",
-        PROBS,
-        "tokens do not see themselves",
-        "position ≤ the token's own",
-        |site| {
-            let window = window(site)?;
-            masked(site, move |t, p| p < t && window.is_none_or(|w| p + w > t))
-        },
-    ),
-    fault(
-        "causal-mask-one-late",
-        PROBS,
-        "tokens see the one after them",
-        "position ≤ the token's own",
-        |site| {
-            let window = window(site)?;
-            masked(site, move |t, p| {
-                p <= t + 1 && window.is_none_or(|w| p + w > t)
-            })
-        },
-    ),
-    fault(
-        "mask-zero-not-infinite",
-        PROBS,
-        "masked scores are 0, not minus infinity",
-        "masked positions must not count in the softmax",
-        |site| {
-            let attend = site.attend(Part::Probs)?;
-            let (rule, score) = (Rule::of(site, attend), recorded(site, attend)?);
-            let right = Rule::of(site, attend);
-            let all = Rule {
-                sees: Box::new(|_, _| true),
-                ..rule
-            };
-            let masked = |h: usize, t: usize, p: usize| {
-                if (right.sees)(t, p) {
-                    score(h, t, p)
-                } else {
-                    0.0
-                }
-            };
-            Some(probs_of(site, attend, &all, masked))
-        },
     ),
     fault(
         "softmax-row-length",
@@ -246,48 +191,6 @@ pub(super) const FAULTS: &[Fault] = &[
         },
     ),
     fault(
-        "swa-missing",
-        PROBS,
-        "sliding layers see every position",
-        "sliding layers see `attention.sliding_window` positions, the token's own included",
-        |site| {
-            window(site)??;
-            masked(site, |t, p| p <= t)
-        },
-    ),
-    fault(
-        "swa-window-one-more",
-        PROBS,
-        "sliding layers see one position more than the window",
-        "mask a position if the token is `window` or more after it",
-        |site| {
-            let window = window(site)?? + 1;
-            masked(site, move |t, p| p <= t && p + window > t)
-        },
-    ),
-    fault(
-        "swa-window-one-less",
-        PROBS,
-        "sliding layers see one position less than the window",
-        "the window includes the token's own position",
-        |site| {
-            let window = window(site)?? - 1;
-            masked(site, move |t, p| p <= t && p + window > t)
-        },
-    ),
-    fault(
-        "swa-on-global",
-        PROBS,
-        "global layers see the window of sliding layers alone",
-        "every sixth layer of Gemma 3 (every second of Gemma 2) sees every position",
-        |site| {
-            window(site)?.is_none().then_some(())?;
-            let caches = &site.reference.graph.caches;
-            let window = caches.iter().find_map(|cache| cache.window)?;
-            masked(site, move |t, p| p <= t && p + window > t)
-        },
-    ),
-    fault(
         "decode-attention-limit",
         PROBS,
         "attention reads 256 positions at most",
@@ -353,7 +256,7 @@ pub(super) const FAULTS: &[Fault] = &[
 ];
 
 /// The operation, if the node is scores or probabilities.
-fn attend<'s>(site: &Site<'s, '_>) -> Option<&'s Attend> {
+pub(super) fn attend<'s>(site: &Site<'s, '_>) -> Option<&'s Attend> {
     site.attend(Part::Scores)
         .or_else(|| site.attend(Part::Probs))
 }
@@ -365,7 +268,7 @@ fn kv_heads(site: &Site<'_, '_>) -> Option<usize> {
 }
 
 /// The layer's window.
-fn window(site: &Site<'_, '_>) -> Option<Option<usize>> {
+pub(super) fn window(site: &Site<'_, '_>) -> Option<Option<usize>> {
     Some(site.reference.graph.caches[attend(site)?.cache].window)
 }
 

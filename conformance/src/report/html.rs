@@ -8,7 +8,7 @@ const STYLE: &str = "\
 body{font:14px/1.45 system-ui,sans-serif;margin:2em auto;max-width:76em;padding:0 1em;color:#1b1f24;background:#fff}
 h1{font-size:1.5em;margin:0 0 .3em}h2{font-size:1.15em;margin:2em 0 .5em;border-top:1px solid #d0d7de;padding-top:1em}h3{font-size:1em;margin:1.4em 0 .4em}
 table{border-collapse:collapse;font-variant-numeric:tabular-nums}td,th{padding:.2em .7em;text-align:right;border-bottom:1px solid #eaeef2}
-td:first-child,th:first-child{text-align:left}.agree{color:#116329}.diverge{color:#a40e26}
+td:first-child,th:first-child{text-align:left;overflow-wrap:anywhere;min-width:9em}.agree{color:#116329}.diverge{color:#a40e26}
 .fault{border-left:4px solid #a40e26;background:#fff5f5;padding:.6em 1em;margin:.6em 0}.fault b{font-size:1.05em}
 .note{color:#57606a}svg{display:block;max-width:100%;height:auto}svg text{font:11px system-ui,sans-serif;fill:#1b1f24}code{font:12px ui-monospace,monospace}";
 
@@ -178,7 +178,8 @@ fn heat_map(out: &mut String, operations: &[Operation]) -> std::fmt::Result {
         .map_or(0, |most| most + 1);
     let (cell, left, top) = (if layers > 20 { 20 } else { 34 }, 120, 18);
     let (width, height) = (
-        left + cell * layers.max(1) + 10,
+        // The legend may be wider than few layers.
+        left + (cell * layers).max(70 * 6) + 10,
         top + 17 * roles.len() + 30,
     );
     writeln!(
