@@ -3,7 +3,7 @@
 //! | module | gives |
 //! |---|---|
 //! | [`recording`] | what a run computed, as a file |
-//! | [`reference`] | every operation once more, plainly, in `f64` |
+//! | [`mod@reference`] | every operation once more, plainly, in `f64` |
 //! | [`bound`] | how far rounding can carry an operation |
 //! | [`compare`] | which operations of a recording are beyond that |
 //! | [`claims`] | the same from single numbers that somebody wrote down |
