@@ -1,0 +1,14 @@
+//! The plug-in that runs models on graphics processors, through wgpu.
+//!
+//! A [`device::Gpu`] is opened, [`memory::Weight`]s are brought to it, a [`plan::Plan`] is made of a [`graph::Graph`] once and run step by step.
+
+mod check;
+pub mod device;
+pub mod error;
+pub mod format;
+pub mod graph;
+pub mod memory;
+mod op;
+pub mod pipeline;
+pub mod plan;
+pub mod run;

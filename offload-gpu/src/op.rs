@@ -1,0 +1,109 @@
+//! One file per kind of operation: which kernels run it, on which buffers.
+
+mod attend;
+mod elementwise;
+mod embed;
+mod largest;
+mod norm;
+mod product;
+mod rope;
+
+use crate::error::GpuError;
+use crate::graph::Op;
+use crate::pipeline::Kernel;
+use crate::plan::Build;
+
+/// Adds the stages of operation `index`.
+pub(crate) fn add(build: &mut Build<'_>, index: usize) -> Result<(), GpuError> {
+    match build.graph.ops[index] {
+        Op::Embed { table, scale, out } => embed::add(build, table, scale, out),
+        Op::Norm {
+            input,
+            weight,
+            epsilon,
+            heads,
+            out,
+        } => {
+            let norm = norm::Norm {
+                input,
+                weight,
+                epsilon,
+                heads,
+                out,
+            };
+            norm::add(build, &norm)
+        }
+        Op::MatMul {
+            input,
+            weight,
+            first,
+            out,
+        } => {
+            let product = product::Product {
+                input,
+                weight,
+                first,
+                out,
+            };
+            product::add(build, &product)
+        }
+        Op::Bias { input, bias, out } => elementwise::bias(build, input, bias, out),
+        Op::Rope {
+            input,
+            heads,
+            rope,
+            out,
+        } => rope::add(build, input, heads, rope, out),
+        Op::Attend(attend) => attend::add(build, &attend),
+        Op::Gate {
+            gate,
+            up,
+            curve,
+            out,
+        } => elementwise::gate(build, gate, up, curve, out),
+        Op::Add { a, b, out } => elementwise::sum(build, a, b, out),
+        Op::SoftCap { input, cap, out } => elementwise::soft_cap(build, input, cap, out),
+    }
+}
+
+pub(crate) use largest::largest;
+
+/// Correctly rounded division where the device has doubles.
+fn division(build: &Build<'_>) -> &'static str {
+    if build.gpu.abilities.doubles {
+        include_str!("wgsl/divide_wide.wgsl")
+    } else {
+        include_str!("wgsl/divide_narrow.wgsl")
+    }
+}
+
+/// The hyperbolic tangent, with what it calls.
+fn tangent(build: &Build<'_>) -> &'static str {
+    if build.gpu.abilities.doubles {
+        include_str!("wgsl/tanh_wide.wgsl")
+    } else {
+        include_str!("wgsl/tanh_narrow.wgsl")
+    }
+}
+
+/// Where results of `out` go: as floats, as bytes, as what is read later.
+fn results(build: &Build<'_>, kernel: Kernel, out: usize, threads: usize) -> Kernel {
+    let slot = &build.slots[out];
+    let mut kernel = kernel
+        .count("THREADS", threads)
+        .flag("BYTES", slot.bytes.is_some());
+    kernel = match &slot.floats {
+        Some(floats) => kernel
+            .write("out", "f32", floats)
+            .with("fn store_float(at: u32, value: f32) {\n    out[at] = value;\n}\n"),
+        None => kernel.with("fn store_float(at: u32, value: f32) {}\n"),
+    };
+    match &slot.bytes {
+        Some(bytes) => kernel
+            .write("bytes_out", "u32", bytes)
+            .write("faults", "atomic<u32>", &build.faults)
+            .with(division(build))
+            .with(include_str!("wgsl/bytes_out.wgsl")),
+        None => kernel.with(include_str!("wgsl/bytes_none.wgsl")),
+    }
+}

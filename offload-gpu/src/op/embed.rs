@@ -1,0 +1,37 @@
+//! `out = scale · table[token]`.
+
+use crate::error::GpuError;
+use crate::pipeline::Kernel;
+use crate::plan::{Build, Variant};
+
+pub(super) fn add(
+    build: &mut Build<'_>,
+    table: usize,
+    scale: f32,
+    out: usize,
+) -> Result<(), GpuError> {
+    let weight = build.weight(table)?;
+    let floats = build.floats(out)?;
+    for part in &weight.parts {
+        let (main, lanes) = if weight.format.is_float {
+            (include_str!("../wgsl/embed_floats.wgsl"), weight.width)
+        } else {
+            (include_str!("../wgsl/embed.wgsl"), weight.width / 32)
+        };
+        let kernel = Kernel::new("embed", main)
+            .count("FIRST", part.rows.start)
+            .count("ROWS", part.rows.len())
+            .real("SCALE", scale)
+            .read("tokens", "u32", &build.tokens)
+            .write("out", "f32", &floats);
+        let kernel = super::product::reading(kernel, &weight, part);
+        let variant = Variant {
+            from_rows: 1,
+            x: lanes.div_ceil(64),
+            rows_per_y: 1,
+            dispatch: build.body(kernel)?,
+        };
+        build.stage(vec![variant], false);
+    }
+    build.quantise_after(out)
+}

@@ -1,0 +1,62 @@
+//! `out = x / √(mean x² + epsilon) · weight`.
+
+use super::results;
+use crate::error::GpuError;
+use crate::pipeline::Kernel;
+use crate::plan::{Build, Variant};
+
+/// A norm.
+pub(super) struct Norm {
+    pub(super) input: usize,
+    pub(super) weight: usize,
+    pub(super) epsilon: f32,
+    pub(super) heads: usize,
+    pub(super) out: usize,
+}
+
+const THREADS: usize = 256;
+
+pub(super) fn add(build: &mut Build<'_>, norm: &Norm) -> Result<(), GpuError> {
+    let width = build.width(norm.out) / norm.heads;
+    let input = build.floats(norm.input)?;
+    let weight = build.vector(norm.weight)?;
+    let wide = if build.gpu.abilities.doubles {
+        include_str!("../wgsl/wide_doubles.wgsl")
+    } else {
+        include_str!("../wgsl/wide_pairs.wgsl")
+    };
+    let kernel = Kernel::new("norm", include_str!("../wgsl/norm.wgsl"))
+        .count("WIDTH", width)
+        .count("HEADS", norm.heads)
+        .real("EPSILON", norm.epsilon)
+        .read("input", "f32", &input)
+        .read("weight", "f32", &weight)
+        .with(wide);
+    let threads = if width < THREADS { 64 } else { THREADS };
+    // A group of 32 may lie across the parts of a row: those are quantised afterwards.
+    let later = norm.heads > 1 && build.slots[norm.out].bytes.is_some();
+    let kernel = if later {
+        let out = build.floats(norm.out)?;
+        kernel
+            .count("THREADS", threads)
+            .flag("BYTES", false)
+            .write("out", "f32", &out)
+            .with("fn store_float(at: u32, value: f32) {\n    out[at] = value;\n}\n")
+            .with(include_str!("../wgsl/bytes_none.wgsl"))
+    } else {
+        results(build, kernel, norm.out, threads)
+    };
+    let tail = build.in_tail();
+    let dispatch = build.build(kernel, tail)?;
+    let variant = Variant {
+        from_rows: 1,
+        x: norm.heads,
+        rows_per_y: 1,
+        dispatch,
+    };
+    build.stage(vec![variant], tail);
+    if later {
+        build.quantise_after(norm.out)?;
+    }
+    Ok(())
+}

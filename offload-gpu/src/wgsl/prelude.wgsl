@@ -1,0 +1,37 @@
+// What every kernel begins with: the step at hand, and arithmetic that rounds as the contract says.
+
+struct Step {
+    // The position of the first token.
+    position: u32,
+    // Tokens of the step.
+    tokens: u32,
+    // The first row whose logits are wanted, and how many.
+    first: u32,
+    wanted: u32,
+    // Zero, which no compiler knows.
+    zero: u32,
+    unused_0: u32,
+    unused_1: u32,
+    unused_2: u32,
+}
+
+@group(0) @binding(0) var<uniform> step: Step;
+
+// A product or sum that may not be contracted with what follows.
+fn exact(x: f32) -> f32 {
+    return bitcast<f32>(bitcast<u32>(x) ^ step.zero);
+}
+
+fn exact4(x: vec4<f32>) -> vec4<f32> {
+    return bitcast<vec4<f32>>(bitcast<vec4<u32>>(x) ^ vec4<u32>(step.zero));
+}
+
+// The row of an intermediate that workgroup row `i` works on.
+fn row_of(i: u32) -> u32 {
+    return i + select(0u, step.first, TAIL);
+}
+
+// As many rows as this dispatch has.
+fn row_count() -> u32 {
+    return select(step.tokens, step.wanted, TAIL);
+}
