@@ -2,7 +2,7 @@
 
 use crate::error::GpuError;
 use crate::graph::{Attend, Graph, Op};
-use crate::memory::Weight;
+use crate::memory::Shape;
 
 /// The most values that a buffer counts.
 const MOST: usize = 1 << 31;
@@ -12,10 +12,11 @@ const MOST: usize = 1 << 31;
 /// # Errors
 ///
 /// [`GpuError::Invalid`] that says which operation is wrong, and how.
-pub(crate) fn check(graph: &Graph, weights: &[Option<Weight>]) -> Result<(), GpuError> {
+pub(crate) fn check(graph: &Graph, weights: &[Shape]) -> Result<(), GpuError> {
     let limits = [
         ("context", graph.context, MOST),
-        ("batch", graph.batch, 1 << 16),
+        ("tokens of a step", graph.batch, 1 << 16),
+        ("wanted rows", graph.wanted, 1 << 16),
         ("operations", graph.ops.len(), 1 << 20),
     ];
     for (what, count, most) in limits {
@@ -46,7 +47,8 @@ pub(crate) fn check(graph: &Graph, weights: &[Option<Weight>]) -> Result<(), Gpu
     let mut written = vec![false; graph.activations.len()];
     for (i, activation) in graph.activations.iter().enumerate() {
         // What no operation writes comes from the host.
-        written[i] = activation.observed && !graph.ops.iter().any(|op| op.out() == i);
+        let from_host = activation.observed || graph.input == Some(i);
+        written[i] = from_host && !graph.ops.iter().any(|op| op.out() == i);
     }
     if graph.logits >= graph.activations.len() {
         return Err(GpuError::invalid("the logits are no intermediate"));
@@ -57,13 +59,11 @@ pub(crate) fn check(graph: &Graph, weights: &[Option<Weight>]) -> Result<(), Gpu
             weights,
             written: &written,
         };
-        checks.op(op).map_err(|what| GpuError::Invalid {
-            what: format!("operation {index}: {what}"),
-        })?;
+        checks
+            .op(op)
+            .map_err(|what| GpuError::invalid(what).of_op(index))?;
         if std::mem::replace(&mut written[op.out()], true) {
-            return Err(GpuError::invalid(format!(
-                "operation {index}: its result is written before"
-            )));
+            return Err(GpuError::invalid("its result is written before").of_op(index));
         }
     }
     if written[graph.logits] {
@@ -75,7 +75,7 @@ pub(crate) fn check(graph: &Graph, weights: &[Option<Weight>]) -> Result<(), Gpu
 
 struct Checks<'a> {
     graph: &'a Graph,
-    weights: &'a [Option<Weight>],
+    weights: &'a [Shape],
     written: &'a [bool],
 }
 
@@ -150,15 +150,14 @@ impl Checks<'_> {
         Ok(activation.ok_or("there is no such intermediate")?.width)
     }
 
-    fn weight(&self, id: usize) -> Result<&Weight, String> {
-        let weight = self.weights.get(id).and_then(Option::as_ref);
-        Ok(weight.ok_or("there is no such weight")?)
+    fn weight(&self, id: usize) -> Result<&Shape, String> {
+        Ok(self.weights.get(id).ok_or("there is no such weight")?)
     }
 
     fn vector(&self, id: usize, width: usize) -> Result<(), String> {
         let weight = self.weight(id)?;
         ensure(
-            weight.vector.is_some(),
+            weight.is_vector(),
             "norms and biases must be vectors of F32, F16 or BF16",
         )?;
         ensure(weight.width == width, "the vector has another width")

@@ -78,6 +78,14 @@ pub enum GpuError {
         "a key or value is more than a cache in f16 holds (65504); remember keys and values as f32"
     )]
     CacheOverflow,
+    /// A failure that is one operation's.
+    #[error("operation {op}: {source}")]
+    Op {
+        /// Its index.
+        op: usize,
+        /// What is wrong with it.
+        source: Box<GpuError>,
+    },
     /// The driver or wgpu refused something.
     #[error("{what}: {why}")]
     Refused {
@@ -92,5 +100,16 @@ impl GpuError {
     /// The caller's data contradict themselves.
     pub fn invalid(what: impl Into<String>) -> Self {
         Self::Invalid { what: what.into() }
+    }
+
+    /// The same, as the failure of an operation.
+    pub fn of_op(self, op: usize) -> Self {
+        match self {
+            Self::Op { .. } => self,
+            error => Self::Op {
+                op,
+                source: Box::new(error),
+            },
+        }
     }
 }

@@ -113,21 +113,18 @@ impl Format {
         starts
     }
 
-    /// The planes of whole blocks, as words.
-    pub fn split(&self, bytes: &[u8]) -> Vec<u32> {
+    /// Moves whole blocks to the planes that begin at the words `planes`, behind `before` others.
+    pub fn split(&self, bytes: &[u8], planes: &[usize], before: usize, words: &mut [u32]) {
         let blocks = bytes.len() / self.block_bytes;
-        let starts = self.planes(blocks);
-        let mut words = vec![0_u32; starts[self.fields.len()] / 4];
-        let planes: &mut [u8] = bytemuck::cast_slice_mut(&mut words);
+        let all: &mut [u8] = bytemuck::cast_slice_mut(words);
         let mut from = 0;
-        for (&field, &start) in self.fields.iter().zip(&starts) {
-            let plane = planes[start..][..field * blocks].chunks_exact_mut(field);
+        for (&field, &plane) in self.fields.iter().zip(planes) {
+            let plane = all[4 * plane + before * field..][..field * blocks].chunks_exact_mut(field);
             for (to, block) in plane.zip(bytes.chunks_exact(self.block_bytes)) {
                 to.copy_from_slice(&block[from..][..field]);
             }
             from += field;
         }
-        words
     }
 
     /// The values of rows of floats.
@@ -206,9 +203,13 @@ mod tests {
             let bytes: Vec<u8> = (0..blocks * format.block_bytes)
                 .map(|i| (i * 7 + i / 251) as u8)
                 .collect();
-            let words = format.split(&bytes);
-            let planes: &[u8] = bytemuck::cast_slice(&words);
             let starts = format.planes(blocks);
+            let mut words = vec![0; starts[format.fields.len()] / 4];
+            let bases: Vec<usize> = starts.iter().map(|start| start / 4).collect();
+            let (early, late) = bytes.split_at(2 * format.block_bytes);
+            format.split(late, &bases, 2, &mut words);
+            format.split(early, &bases, 0, &mut words);
+            let planes: &[u8] = bytemuck::cast_slice(&words);
             for block in 0..blocks {
                 let mut from = block * format.block_bytes;
                 for (&field, &start) in format.fields.iter().zip(&starts) {

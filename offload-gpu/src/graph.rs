@@ -49,6 +49,8 @@ pub struct Cache {
     pub value_width: usize,
     /// How many positions a query sees, itself included; `None`: all.
     pub window: Option<usize>,
+    /// How they are remembered.
+    pub format: CacheFormat,
 }
 
 /// The non-linearity of a gate.
@@ -187,6 +189,8 @@ pub struct Graph {
     pub batch: usize,
     /// How numbers are held.
     pub tier: Tier,
-    /// How keys and values are remembered.
-    pub cache: CacheFormat,
+    /// The intermediate that the host gives, if not token ids.
+    pub input: Option<usize>,
+    /// The most rows of logits of a step.
+    pub wanted: usize,
 }

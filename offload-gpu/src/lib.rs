@@ -7,6 +7,7 @@ pub mod device;
 pub mod error;
 pub mod format;
 pub mod graph;
+mod layout;
 pub mod memory;
 mod op;
 pub mod pipeline;

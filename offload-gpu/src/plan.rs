@@ -3,16 +3,11 @@
 use crate::check;
 use crate::device::Gpu;
 use crate::error::GpuError;
-use crate::graph::{Graph, Op, Tier};
-use crate::memory::Weight;
+use crate::graph::{Graph, Op};
+use crate::layout::{self, Layout};
+use crate::memory::{Shape, Weight};
 use crate::op;
 use crate::pipeline::{Dispatch, Kernel};
-
-/// Positions that keys are grouped by, and that attention takes together.
-pub(crate) const CHUNK: usize = 128;
-
-/// Bytes of logits that are kept at a time.
-const LOGITS_BYTES: usize = 64 << 20;
 
 /// One kernel of an operation, for so many rows and more.
 pub(crate) struct Variant {
@@ -56,10 +51,14 @@ pub struct Plan {
     pub(crate) tokens: wgpu::Buffer,
     pub(crate) faults: wgpu::Buffer,
     pub(crate) chosen: wgpu::Buffer,
-    pub(crate) caches: Vec<CacheMemory>,
-    /// Rows of logits that are kept.
-    pub(crate) logits_rows: usize,
-    pub(crate) vocabulary: usize,
+    /// Kept because kernels use them.
+    _caches: Vec<CacheMemory>,
+    /// Rows of the embedding, if tokens are read.
+    pub(crate) vocabulary: Option<usize>,
+    /// The first operation that runs for wanted rows alone.
+    pub(crate) tail_from: usize,
+    /// Positions read.
+    pub(crate) read: usize,
     /// Host memory that results are copied to, kept between steps.
     pub(crate) landing: Option<wgpu::Buffer>,
     /// Bytes of device memory that the plan holds.
@@ -70,7 +69,7 @@ pub struct Plan {
 pub(crate) struct Build<'a> {
     pub(crate) gpu: &'a Gpu,
     pub(crate) graph: &'a Graph,
-    weights: &'a [Option<Weight>],
+    weights: &'a [Weight],
     pub(crate) slots: Vec<Slot>,
     compact: Vec<bool>,
     /// The first operation that only wanted rows need.
@@ -91,25 +90,23 @@ impl Plan {
     /// # Errors
     ///
     /// [`GpuError`] if the graph contradicts itself, needs a kernel that is missing, or does not fit the device.
-    pub fn new(gpu: &Gpu, graph: Graph, weights: &[Option<Weight>]) -> Result<Self, GpuError> {
-        check::check(&graph, weights)?;
+    pub fn new(gpu: &Gpu, graph: Graph, weights: &[Weight]) -> Result<Self, GpuError> {
+        let shapes: Vec<Shape> = weights.iter().map(|weight| weight.shape).collect();
+        let bytes = Self::measure(&graph, &shapes)?;
+        if let Some(unfinished) = weights.iter().position(|weight| !weight.is_complete()) {
+            let what = format!("rows of weight {unfinished} were not uploaded");
+            return Err(GpuError::invalid(what));
+        }
+        let layout = Layout::new(&graph, &shapes);
         let uniform = wgpu::BufferUsages::UNIFORM | wgpu::BufferUsages::COPY_DST;
-        let tail = graph
-            .ops
-            .iter()
-            .rposition(|op| matches!(op, Op::Attend(_)))
-            .map_or(graph.ops.len(), |last| last + 1);
-        let compact = compact(&graph, tail);
-        let width = graph.activations[graph.logits].width;
-        let logits_rows = (LOGITS_BYTES / (4 * width)).clamp(1, graph.batch);
         let angles = graph.ropes.iter().map(|rope| {
             let floats = 2 * rope.frequencies.len() * graph.batch;
             gpu.storage("angles", 4 * floats as u64)
         });
         let mut build = Build {
-            slots: slots(gpu, &graph, weights, &compact, logits_rows)?,
-            compact,
-            tail,
+            slots: slots(gpu, &layout)?,
+            compact: layout.compact,
+            tail: layout.tail,
             at: 0,
             stages: vec![],
             angles: angles.collect::<Result<_, _>>()?,
@@ -124,16 +121,17 @@ impl Plan {
         };
         for index in 0..graph.ops.len() {
             build.at = index;
-            op::add(&mut build, index)?;
+            op::add(&mut build, index).map_err(|error| error.of_op(index))?;
         }
         let choice = op::largest(&build)?;
         let vocabulary = graph.ops.iter().find_map(|op| match op {
-            Op::Embed { table, .. } => weights[*table].as_ref().map(|table| table.rows),
+            Op::Embed { table, .. } => Some(shapes[*table].rows),
             _ => None,
         });
         let Build {
             slots,
             compact,
+            tail,
             stages,
             angles,
             step,
@@ -143,15 +141,11 @@ impl Plan {
             caches,
             ..
         } = build;
-        let held = |slot: &Slot| {
-            let buffers = slot.floats.iter().chain(&slot.bytes);
-            buffers.map(wgpu::Buffer::size).sum::<u64>()
-        };
-        let cached = |cache: &CacheMemory| cache.keys.size() + cache.values.size();
         Ok(Self {
-            bytes: slots.iter().map(held).sum::<u64>() + caches.iter().map(cached).sum::<u64>(),
-            vocabulary: vocabulary.unwrap_or(usize::MAX),
+            bytes,
+            vocabulary,
             landing: None,
+            tail_from: tail,
             graph,
             stages,
             choice,
@@ -162,152 +156,69 @@ impl Plan {
             tokens,
             faults,
             chosen,
-            caches,
-            logits_rows,
+            _caches: caches,
+            read: 0,
         })
     }
 
-    /// What a plan remembers per layer, as the host counts it.
-    pub fn ring(graph: &Graph, cache: usize) -> usize {
-        let needed = graph.caches[cache].window.map_or(graph.context, |window| {
-            let ring = window.saturating_add(graph.batch).saturating_add(CHUNK);
-            graph.context.min(ring)
+    /// Bytes of keys, values and intermediates that a plan of `graph` takes.
+    ///
+    /// # Errors
+    ///
+    /// [`GpuError`] if the graph contradicts itself.
+    pub fn measure(graph: &Graph, weights: &[Shape]) -> Result<u64, GpuError> {
+        check::check(graph, weights)?;
+        let caches = graph.caches.iter();
+        let cached: u64 = caches
+            .flat_map(|cache| layout::cache_bytes(graph, cache))
+            .sum();
+        Ok(cached + Layout::new(graph, weights).total())
+    }
+
+    /// How far behind the newest position, beyond a window, a step may begin; `None`: anywhere.
+    pub fn spare(&self) -> Option<usize> {
+        let graph = &self.graph;
+        let windows = graph.caches.iter().filter_map(|cache| {
+            let held = layout::ring(graph, cache);
+            cache
+                .window
+                .filter(|_| held < graph.context)
+                .map(|window| held - window)
         });
-        needed.next_multiple_of(CHUNK)
+        windows.min()
     }
 }
 
-/// The intermediates that hold rows for wanted logits only, from the last product on.
-fn compact(graph: &Graph, tail: usize) -> Vec<bool> {
-    let mut compact = vec![false; graph.activations.len()];
-    if tail == graph.ops.len() {
-        return compact;
-    }
-    compact[graph.logits] = graph.ops[tail..].iter().any(|op| op.out() == graph.logits);
-    for op in graph.ops[tail..].iter().rev() {
-        match *op {
-            Op::SoftCap { input, out, .. } | Op::Bias { input, out, .. } if compact[out] => {
-                compact[input] = true;
-            }
-            // Only products, biases and caps can write such rows.
-            Op::MatMul { .. } | Op::SoftCap { .. } | Op::Bias { .. } => {}
-            op => compact[op.out()] = false,
-        }
-    }
-    // What another operation reads as well keeps all its rows.
-    for op in &graph.ops {
-        for input in op.inputs() {
-            if compact[input] && !compact[op.out()] {
-                return vec![false; graph.activations.len()];
-            }
-        }
-    }
-    compact
+/// The buffers of a layout.
+fn slots(gpu: &Gpu, layout: &Layout) -> Result<Vec<Slot>, GpuError> {
+    let buffers = layout
+        .sizes
+        .iter()
+        .map(|&size| gpu.storage("intermediates", size))
+        .collect::<Result<Vec<_>, _>>()?;
+    let buffer = |at: &Option<usize>| at.map(|at| buffers[at].clone());
+    Ok(layout
+        .floats
+        .iter()
+        .zip(&layout.bytes)
+        .map(|(floats, bytes)| Slot {
+            floats: buffer(floats),
+            bytes: buffer(bytes),
+        })
+        .collect())
 }
 
 /// Rings for keys and values.
 fn caches(gpu: &Gpu, graph: &Graph) -> Result<Vec<CacheMemory>, GpuError> {
-    let element = match graph.cache {
-        crate::graph::CacheFormat::F16 => 2,
-        crate::graph::CacheFormat::F32 => 4,
-    };
-    let memory = graph.caches.iter().enumerate().map(|(i, cache)| {
-        let positions = Plan::ring(graph, i);
-        let bytes = |width: usize| (cache.heads * positions * width * element) as u64;
+    let memory = graph.caches.iter().map(|cache| {
+        let [keys, values] = layout::cache_bytes(graph, cache);
         Ok(CacheMemory {
-            keys: gpu.storage("keys", bytes(cache.key_width))?,
-            values: gpu.storage("values", bytes(cache.value_width.next_multiple_of(2)))?,
-            positions,
+            keys: gpu.storage("keys", keys)?,
+            values: gpu.storage("values", values)?,
+            positions: layout::ring(graph, cache),
         })
     });
     memory.collect()
-}
-
-/// Which forms of an intermediate are read.
-fn forms(graph: &Graph, weights: &[Option<Weight>], id: usize) -> (bool, bool) {
-    let mut floats = graph.activations[id].observed || graph.logits == id;
-    let mut bytes = false;
-    for op in graph.ops.iter().filter(|op| op.inputs().contains(&id)) {
-        match op {
-            Op::MatMul { weight, .. }
-                if graph.tier == Tier::Fast
-                    && weights[*weight]
-                        .as_ref()
-                        .is_some_and(|weight| !weight.format.is_float) =>
-            {
-                bytes = true;
-            }
-            _ => floats = true,
-        }
-    }
-    // Only norms and gates write bytes themselves.
-    let writer = graph.ops.iter().find(|op| op.out() == id);
-    let own = match writer {
-        Some(Op::Norm { heads, .. }) => *heads == 1,
-        Some(Op::Gate { .. }) => true,
-        _ => false,
-    };
-    (floats || !own || !bytes, bytes)
-}
-
-/// Buffers for all intermediates; those that are not observed share them when their times do not overlap.
-fn slots(
-    gpu: &Gpu,
-    graph: &Graph,
-    weights: &[Option<Weight>],
-    compact: &[bool],
-    logits_rows: usize,
-) -> Result<Vec<Slot>, GpuError> {
-    let mut last_use = vec![0; graph.activations.len()];
-    for (index, op) in graph.ops.iter().enumerate() {
-        for id in op.inputs().into_iter().chain([op.out()]) {
-            last_use[id] = index;
-        }
-    }
-    let mut slots = vec![Slot::default(); graph.activations.len()];
-    let mut free: Vec<wgpu::Buffer> = vec![];
-    let take = |bytes: u64, free: &mut Vec<wgpu::Buffer>| {
-        let fits = free
-            .iter()
-            .position(|buffer| buffer.size() == bytes.next_multiple_of(16));
-        match fits {
-            Some(at) => Ok(free.swap_remove(at)),
-            None => gpu.storage("intermediates", bytes),
-        }
-    };
-    let make = |id: usize, free: &mut Vec<wgpu::Buffer>| -> Result<Slot, GpuError> {
-        let (floats, bytes) = forms(graph, weights, id);
-        let width = graph.activations[id].width as u64;
-        let rows = if compact[id] { logits_rows } else { graph.batch } as u64;
-        Ok(Slot {
-            floats: floats.then(|| take(4 * width * rows, free)).transpose()?,
-            bytes: bytes
-                .then(|| take(48 * (width / 32) * rows, free))
-                .transpose()?,
-        })
-    };
-    for (id, activation) in graph.activations.iter().enumerate() {
-        if activation.observed {
-            slots[id] = make(id, &mut vec![])?;
-        }
-    }
-    for (index, op) in graph.ops.iter().enumerate() {
-        let out = op.out();
-        if !graph.activations[out].observed {
-            slots[out] = make(out, &mut free)?;
-        }
-        let mut ended = op.inputs();
-        ended.push(out);
-        ended.sort_unstable();
-        ended.dedup();
-        for id in ended {
-            if last_use[id] == index && !graph.activations[id].observed && id != graph.logits {
-                free.extend(slots[id].floats.clone());
-                free.extend(slots[id].bytes.clone());
-            }
-        }
-    }
-    Ok(slots)
 }
 
 impl Build<'_> {
@@ -325,14 +236,12 @@ impl Build<'_> {
         self.at >= self.tail
     }
 
-    pub(crate) fn weight(&self, id: usize) -> Result<Weight, GpuError> {
-        self.weights[id]
-            .clone()
-            .ok_or_else(|| GpuError::invalid("there is no such weight"))
+    pub(crate) fn weight(&self, id: usize) -> Weight {
+        self.weights[id].clone()
     }
 
     pub(crate) fn vector(&self, id: usize) -> Result<wgpu::Buffer, GpuError> {
-        self.weight(id)?
+        self.weight(id)
             .vector
             .ok_or_else(|| GpuError::invalid("the weight is no vector of floats"))
     }

@@ -2,6 +2,7 @@
 
 use crate::device::Gpu;
 use crate::error::GpuError;
+use crate::layout;
 use crate::plan::{Plan, Stage};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU8, Ordering};
@@ -28,6 +29,8 @@ pub struct Step<'a> {
     pub position: usize,
     /// Which logits are wanted.
     pub wanted: Wanted,
+    /// How many logits of a row may be chosen.
+    pub choices: usize,
 }
 
 /// Values of an intermediate, `[tokens, width]`.
@@ -109,9 +112,15 @@ impl Plan {
             });
         }
         for place in places.iter() {
+            let id = place.activation;
+            let first = if self.in_tail(id) && !self.compact[id] {
+                wanted.start
+            } else {
+                0
+            };
             copies.push(Copy {
-                buffer: self.floats(place.activation)?,
-                from: 0,
+                buffer: self.floats(id)?,
+                from: 4 * (first * self.graph.activations[id].width) as u64,
                 bytes: 4 * place.values.len() as u64,
             });
         }
@@ -159,6 +168,7 @@ impl Plan {
             let values: &[f32] = bytemuck::cast_slice(next(place.values.len()));
             place.values.copy_from_slice(values);
         }
+        self.read = step.position + step.count;
         Ok(())
     }
 
@@ -175,13 +185,9 @@ impl Plan {
         gpu.queue.submit([]);
     }
 
-    /// Rows of logits that one step can give.
-    pub fn most_logits(&self) -> usize {
-        if self.compact[self.graph.logits] {
-            self.logits_rows
-        } else {
-            self.graph.batch
-        }
+    /// Takes it that so many positions were read.
+    pub fn pretend(&mut self, read: usize) {
+        self.read = read;
     }
 
     fn floats(&self, id: usize) -> Result<&wgpu::Buffer, GpuError> {
@@ -207,21 +213,29 @@ impl Plan {
                 step.count, step.position, graph.context
             )));
         }
-        if self.vocabulary != usize::MAX && step.tokens.len() != step.count {
-            return Err(GpuError::invalid("a step without its token ids"));
+        if let Some(vocabulary) = self.vocabulary {
+            if step.tokens.len() != step.count {
+                return Err(GpuError::invalid("a step without its token ids"));
+            }
+            let beyond = |&&token: &&u32| token as usize >= vocabulary;
+            if let Some(token) = step.tokens.iter().find(beyond) {
+                let what = format!("token {token} is not below {vocabulary}");
+                return Err(GpuError::invalid(what));
+            }
         }
-        let beyond = |&&token: &&u32| token as usize >= self.vocabulary;
-        if let Some(token) = step.tokens.iter().find(beyond) {
-            let what = format!("token {token} is not below {}", self.vocabulary);
-            return Err(GpuError::invalid(what));
+        if step.position > self.read || !self.holds(step.position) {
+            return Err(GpuError::invalid(format!(
+                "a step from position {}, after {} were read",
+                step.position, self.read
+            )));
         }
         let rows = match step.wanted {
             Wanted::None => 0,
             Wanted::Last => 1,
             Wanted::All => step.count,
         };
-        if rows > self.most_logits() {
-            let what = format!("{rows} rows of logits; {} fit", self.most_logits());
+        if rows > graph.wanted {
+            let what = format!("{rows} rows of logits; {} fit", graph.wanted);
             return Err(GpuError::invalid(what));
         }
         let width = graph.activations[graph.logits].width;
@@ -232,20 +246,40 @@ impl Plan {
         if wrong || outcome.chosen.is_some() && rows == 0 {
             return Err(GpuError::invalid("room for other logits than the wanted"));
         }
-        let writes = writes.iter().map(|w| (w.activation, w.values.len()));
-        let places = places.iter().map(|p| (p.activation, p.values.len()));
-        for (id, len) in writes.chain(places) {
+        let writes = writes.iter().map(|w| (w.activation, w.values.len(), step.count));
+        let places = places.iter().map(|p| {
+            let tail = self.in_tail(p.activation);
+            (p.activation, p.values.len(), if tail { rows } else { step.count })
+        });
+        for (id, len, rows) in writes.chain(places) {
             let fits = graph.activations.get(id).is_some_and(|activation| {
-                activation.observed && len == activation.width * step.count
+                let shared = activation.observed || graph.input == Some(id);
+                shared && len == activation.width * rows
             });
-            if !fits || self.compact[id] {
-                return Err(GpuError::invalid(format!(
-                    "{len} values of intermediate {id} for {} tokens",
-                    step.count
-                )));
+            if !fits {
+                let what = format!("{len} values of intermediate {id} for {rows} tokens");
+                return Err(GpuError::invalid(what));
             }
         }
         Ok(())
+    }
+
+    /// Whether an intermediate has rows for wanted tokens alone.
+    pub fn in_tail(&self, id: usize) -> bool {
+        self.graph.ops[self.tail_from..]
+            .iter()
+            .any(|op| op.out() == id)
+    }
+
+    /// Whether all that the position sees is still remembered.
+    fn holds(&self, position: usize) -> bool {
+        let graph = &self.graph;
+        graph.caches.iter().all(|cache| {
+            let first = cache
+                .window
+                .map_or(0, |window| (position + 1).saturating_sub(window));
+            first + layout::ring(graph, cache) >= self.read
+        })
     }
 
     /// Sends what kernels need to know of the step.
@@ -262,7 +296,7 @@ impl Plan {
             wanted.start,
             wanted.len(),
             0,
-            0,
+            step.choices,
             0,
             0,
         ];

@@ -41,7 +41,7 @@ pub(super) fn add(build: &mut Build<'_>, attend: &Attend) -> Result<(), GpuError
 /// The cache's layout, as constants.
 fn shaped(build: &Build<'_>, kernel: Kernel, attend: &Attend) -> Kernel {
     let cache = build.graph.caches[attend.cache];
-    let pack = match build.graph.cache {
+    let pack = match cache.format {
         CacheFormat::F16 => 2,
         CacheFormat::F32 => 1,
     };
@@ -56,7 +56,7 @@ fn shaped(build: &Build<'_>, kernel: Kernel, attend: &Attend) -> Kernel {
 
 fn remember(build: &mut Build<'_>, attend: &Attend) -> Result<(), GpuError> {
     let cache = build.graph.caches[attend.cache];
-    let (pack, limit) = match build.graph.cache {
+    let (pack, limit) = match cache.format {
         CacheFormat::F16 => (2, HALF_LIMIT),
         CacheFormat::F32 => (1, f32::MAX),
     };

@@ -10,13 +10,13 @@ pub(super) fn add(
     scale: f32,
     out: usize,
 ) -> Result<(), GpuError> {
-    let weight = build.weight(table)?;
+    let weight = build.weight(table);
     let floats = build.floats(out)?;
     for part in &weight.parts {
-        let (main, lanes) = if weight.format.is_float {
-            (include_str!("../wgsl/embed_floats.wgsl"), weight.width)
+        let (main, lanes) = if weight.shape.format.is_float {
+            (include_str!("../wgsl/embed_floats.wgsl"), weight.shape.width)
         } else {
-            (include_str!("../wgsl/embed.wgsl"), weight.width / 32)
+            (include_str!("../wgsl/embed.wgsl"), weight.shape.width / 32)
         };
         let kernel = Kernel::new("embed", main)
             .count("FIRST", part.rows.start)

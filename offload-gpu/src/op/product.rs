@@ -29,23 +29,23 @@ const TILES_FROM: u32 = 8;
 /// A kernel that reads a part of a weight.
 pub(super) fn reading(mut kernel: Kernel, weight: &Weight, part: &Part) -> Kernel {
     kernel = kernel
-        .count("WIDTH", weight.width)
+        .count("WIDTH", weight.shape.width)
         .read("weight_words", "u32", &part.buffer);
-    if weight.format.is_float {
-        return kernel.with(weight.format.source);
+    if weight.shape.format.is_float {
+        return kernel.with(weight.shape.format.source);
     }
-    for (i, plane) in part.planes.iter().take(weight.format.fields.len()).enumerate() {
+    for (i, plane) in part.planes.iter().take(weight.shape.format.fields.len()).enumerate() {
         kernel = kernel.count(&format!("PLANE_{i}"), *plane);
     }
     kernel
-        .count("GROUPS", weight.width / 32)
+        .count("GROUPS", weight.shape.width / 32)
         .read("weight_fours", "vec4<u32>", &part.buffer)
         .with(include_str!("../wgsl/format/read.wgsl"))
-        .with(weight.format.source)
+        .with(weight.shape.format.source)
 }
 
 pub(super) fn add(build: &mut Build<'_>, product: &Product) -> Result<(), GpuError> {
-    let weight = build.weight(product.weight)?;
+    let weight = build.weight(product.weight);
     let rows = product.first..product.first + build.width(product.out);
     let tail = build.in_tail();
     for part in &weight.parts {
@@ -63,7 +63,7 @@ pub(super) fn add(build: &mut Build<'_>, product: &Product) -> Result<(), GpuErr
             rows: end - start,
             out_first: start - product.first,
         };
-        let variants = if weight.format.is_float {
+        let variants = if weight.shape.format.is_float {
             floats(build, product, &piece)?
         } else if build.graph.tier == Tier::Fast {
             bytes(build, product, &piece)?
@@ -110,7 +110,7 @@ fn bytes(
 ) -> Result<Vec<Variant>, GpuError> {
     let input = build.bytes(product.input)?;
     let tail = build.in_tail();
-    let min = piece.weight.format.has_min;
+    let min = piece.weight.shape.format.has_min;
     let few = kernel(
         build,
         "product_bytes",
@@ -132,7 +132,7 @@ fn bytes(
         piece,
     )?
     // Only `Q2_K` has both halves and minima.
-    .count("MINS", if piece.weight.format.id == 10 { 128 } else { 1 })
+    .count("MINS", if piece.weight.shape.format.id == 10 { 128 } else { 1 })
     .read("input", "vec4<u32>", &input)
     .with(include_str!("../wgsl/terms.wgsl"));
     Ok(vec![

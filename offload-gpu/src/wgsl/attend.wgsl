@@ -45,10 +45,10 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index
     for (var chunk = first / 128u; chunk * 128u < end; chunk += 1u) {
         let start = chunk * 128u;
         let slot = start % POSITIONS;
-        let from = max(first, start) - start;
+        let begin = max(first, start) - start;
         let to = min(end, start + 128u) - start;
         var score = LOWEST;
-        let visible = lane >= from && lane < to;
+        let visible = lane >= begin && lane < to;
         if visible {
             var sum = 0.0;
             for (var d = 0u; d < KEY_WIDTH; d += 1u) {
@@ -91,7 +91,7 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index
             let d = lane + 128u * i;
             if d < VALUE_WIDTH {
                 var sum = 0.0;
-                for (var p = from; p < to; p += 1u) {
+                for (var p = begin; p < to; p += 1u) {
                     sum = sum + exact(scores[p] * value_of(cache_head, d, slot + p));
                 }
                 sums[i] = exact(sums[i] * old) + exact(sum * new);

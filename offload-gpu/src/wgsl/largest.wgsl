@@ -8,7 +8,7 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index
     let start = (step.wanted - 1u + select(step.first, 0u, COMPACT)) * VOCABULARY;
     var most = -3.4028235e38;
     var at = 0xffffffffu;
-    let end = min(VOCABULARY, (group.x + 1u) * SPAN);
+    let end = min(min(VOCABULARY, step.choices), (group.x + 1u) * SPAN);
     for (var i = group.x * SPAN + lane; i < end; i += 256u) {
         let x = logits[start + i];
         if !(abs(x) <= 3.4028235e38) {

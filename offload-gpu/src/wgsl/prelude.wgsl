@@ -10,9 +10,10 @@ struct Step {
     wanted: u32,
     // Zero, which no compiler knows.
     zero: u32,
+    // How many logits of a row may be chosen.
+    choices: u32,
     unused_0: u32,
     unused_1: u32,
-    unused_2: u32,
 }
 
 @group(0) @binding(0) var<uniform> step: Step;

@@ -31,11 +31,11 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index
         }
         workgroupBarrier();
         if lane < ROWS_HERE {
-            let from = side * TERMS + lane * STRIDE;
+            let begin = side * TERMS + lane * STRIDE;
             for (var i = 0u; i < here; i += 1u) {
-                y = y + terms[from + i];
+                y = y + terms[begin + i];
                 if MIN {
-                    y = y - least[from + i];
+                    y = y - least[begin + i];
                 }
             }
         }

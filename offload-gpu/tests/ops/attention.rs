@@ -92,12 +92,14 @@ impl Shape {
                 key_width: self.key_width,
                 value_width: self.value_width,
                 window: self.window,
+                format: self.cache,
             }],
             logits: 3,
             context: positions,
             batch: steps.iter().copied().max().expect("a step"),
             tier: Tier::F32,
-            cache: self.cache,
+            input: None,
+            wanted: 1,
         };
         let mut plan = Plan::new(gpu, graph, &[]).expect("a plan");
         let mut found = vec![f32::NAN; positions * widths[3]];
@@ -120,6 +122,7 @@ impl Shape {
                 count,
                 position,
                 wanted: Wanted::None,
+                choices: 1,
             };
             let place = Place {
                 activation: 3,

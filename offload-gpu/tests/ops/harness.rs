@@ -1,8 +1,8 @@
 //! A device, random values, and graphs of one operation.
 
 use fidelis_offload_gpu::device::{Gpu, reports};
-use fidelis_offload_gpu::graph::{Activation, CacheFormat, Graph, Op, Rope, Tier};
-use fidelis_offload_gpu::memory::Weight;
+use fidelis_offload_gpu::graph::{Activation, Graph, Op, Rope, Tier};
+use fidelis_offload_gpu::memory::{Shape, Weight};
 use fidelis_offload_gpu::plan::Plan;
 use fidelis_offload_gpu::run::{Outcome, Place, Step, Values, Wanted};
 use fidelis_simd::{Format, encode::encode_row, with_layout};
@@ -101,7 +101,8 @@ pub(crate) fn graph(op: Op, widths: &[usize], tokens: usize, tier: Tier) -> Grap
         context: 1024,
         batch: tokens,
         tier,
-        cache: CacheFormat::F16,
+        input: None,
+        wanted: 1,
     }
 }
 
@@ -115,23 +116,29 @@ pub(crate) fn run(
     position: usize,
 ) -> Vec<f32> {
     let upload = |w: &Stored<'_>| {
-        let weight = Weight::upload(gpu, w.format.id(), w.rows, w.width, w.bytes);
-        Some(weight.expect("the weight fits"))
+        let shape = Shape::new(w.format.id(), w.rows, w.width).expect("a format with a kernel");
+        let mut weight = Weight::reserve(gpu, shape).expect("the weight fits");
+        // In two pieces, the later one first.
+        let (early, late) = w.bytes.split_at(w.rows / 2 * shape.row_bytes());
+        for (first, piece) in [(w.rows / 2, late), (0, early)] {
+            weight.upload(gpu, first, piece).expect("rows");
+        }
+        weight
     };
-    let weights: Vec<Option<Weight>> = weights.iter().map(upload).collect();
+    let weights: Vec<Weight> = weights.iter().map(upload).collect();
     let mut plan = Plan::new(gpu, graph.clone(), &weights).expect("a plan");
     plan.poison(gpu);
-    let values = |(activation, values): (usize, &&[f32])| {
-        let values: &[f32] = values;
-        Values { activation, values }
-    };
-    let writes: Vec<Values<'_>> = inputs.iter().enumerate().map(values).collect();
+    plan.pretend(position);
+    let writes: Vec<Values<'_>> = (inputs.iter().copied().enumerate())
+        .map(|(activation, values)| Values { activation, values })
+        .collect();
     let mut found = vec![f32::NAN; graph.activations[graph.logits].width * tokens.len()];
     let step = Step {
         tokens,
         count: tokens.len(),
         position,
         wanted: Wanted::None,
+        choices: 1,
     };
     let place = Place {
         activation: graph.logits,
