@@ -15,6 +15,8 @@ pub struct Abilities {
     pub doubles: bool,
     /// Lanes of a subgroup, if it is always the same.
     pub subgroup: Option<u32>,
+    /// Floats below the normal range may become zero.
+    pub flushes: bool,
 }
 
 /// An adapter, before it is opened.
@@ -22,14 +24,28 @@ pub struct Abilities {
 pub struct AdapterReport {
     /// Its name.
     pub name: String,
-    /// Driver, back end and kind.
+    /// The driver's name and version.
     pub driver: String,
-    /// Whether it is a program rather than a machine.
-    pub software: bool,
+    /// The programming interface.
+    pub interface: String,
+    /// What kind of machine it is, or a program.
+    pub kind: wgpu::DeviceType,
+    /// PCI number of the vendor.
+    pub vendor: u32,
+    /// PCI number of the device.
+    pub device: u32,
+    /// Lanes of a subgroup, at least and at most.
+    pub subgroup: [u32; 2],
+    /// Lanes and bytes of a workgroup.
+    pub workgroup: [u32; 2],
+    /// Bytes of memory; 0: unknown.
+    pub memory: u64,
+    /// Bytes of a buffer.
+    pub buffer: u64,
     /// Bytes of one binding.
     pub binding: u64,
-    /// Limits and features that matter, in words.
-    pub details: String,
+    /// Features that matter, in words.
+    pub features: String,
     /// Why it cannot run models, if it cannot.
     pub unfit: Option<String>,
 }
@@ -44,6 +60,8 @@ pub struct Gpu {
     pub abilities: Abilities,
     /// Bytes of one binding.
     pub binding_limit: u64,
+    /// Bytes of memory; 0: unknown.
+    pub memory: u64,
     pub(crate) pipelines: Pipelines,
     faults: Arc<Faults>,
 }
@@ -143,21 +161,20 @@ fn report(adapter: &wgpu::Adapter) -> AdapterReport {
     .flatten()
     .collect();
     AdapterReport {
-        driver: format!(
-            "{} {} ({:?}, {:?})",
-            info.driver, info.driver_info, info.backend, info.device_type
-        ),
-        software: info.device_type == wgpu::DeviceType::Cpu,
+        driver: format!("{} {}", info.driver, info.driver_info),
+        interface: format!("{:?}", info.backend),
+        kind: info.device_type,
+        vendor: info.vendor,
+        device: info.device,
+        subgroup: [info.subgroup_min_size, info.subgroup_max_size],
+        workgroup: [
+            limits.max_compute_invocations_per_workgroup,
+            limits.max_compute_workgroup_storage_size,
+        ],
+        memory: 0,
+        buffer: limits.max_buffer_size,
         binding: limits.max_storage_buffer_binding_size,
-        details: format!(
-            "bindings of {} MiB, buffers of {} MiB, {} KiB of workgroup memory, subgroups of {} to {}, {}",
-            limits.max_storage_buffer_binding_size >> 20,
-            limits.max_buffer_size >> 20,
-            limits.max_compute_workgroup_storage_size >> 10,
-            info.subgroup_min_size,
-            info.subgroup_max_size,
-            known.join(", ")
-        ),
+        features: known.join(", "),
         unfit: unfit(adapter),
         name: info.name,
     }
@@ -213,10 +230,13 @@ impl Gpu {
             abilities: Abilities {
                 doubles: features.contains(wgpu::Features::SHADER_F64),
                 subgroup,
+                // Programs compute with the processor's floats; of machines it is not known.
+                flushes: info.device_type != wgpu::DeviceType::Cpu,
             },
             binding_limit: limits
                 .max_storage_buffer_binding_size
                 .min(limits.max_buffer_size),
+            memory: 0,
             pipelines: Pipelines::default(),
             faults,
             device,
@@ -237,6 +257,7 @@ impl Gpu {
             None => Ok(()),
             Some(wgpu::Error::OutOfMemory { source }) => Err(GpuError::Memory {
                 bytes: 0,
+                available: 0,
                 what: what.to_owned(),
                 why: source.to_string(),
             }),
@@ -262,6 +283,7 @@ impl Gpu {
         if size > self.binding_limit {
             return Err(GpuError::Memory {
                 bytes,
+                available: self.binding_limit,
                 what: what.to_owned(),
                 why: format!("a binding holds {}", self.binding_limit),
             });
@@ -276,6 +298,7 @@ impl Gpu {
         match pollster::block_on(scope.pop()) {
             Some(error) => Err(GpuError::Memory {
                 bytes,
+                available: 0,
                 what: what.to_owned(),
                 why: error.to_string(),
             }),

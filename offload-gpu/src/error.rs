@@ -32,6 +32,8 @@ pub enum GpuError {
     Memory {
         /// How much.
         bytes: u64,
+        /// What there is; 0: unknown.
+        available: u64,
         /// What for.
         what: String,
         /// What stands against it.
@@ -84,7 +86,7 @@ pub enum GpuError {
         /// Its index.
         op: usize,
         /// What is wrong with it.
-        source: Box<GpuError>,
+        source: Box<Self>,
     },
     /// The driver or wgpu refused something.
     #[error("{what}: {why}")]

@@ -182,6 +182,7 @@ pub fn parts(
     if most == 0 {
         return Err(GpuError::Memory {
             bytes: row_bytes as u64,
+            available: limit,
             what: "a row of weights".to_owned(),
             why: format!("a binding holds {limit}"),
         });

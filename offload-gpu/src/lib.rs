@@ -2,14 +2,22 @@
 //!
 //! A [`device::Gpu`] is opened, [`memory::Weight`]s are brought to it, a [`plan::Plan`] is made of a [`graph::Graph`] once and run step by step.
 
+#![deny(unsafe_code)]
+
 mod check;
+mod describe;
 pub mod device;
 pub mod error;
 pub mod format;
 pub mod graph;
+#[expect(unsafe_code, reason = "the border of a C contract")]
+mod guard;
+mod host;
 mod layout;
 pub mod memory;
 mod op;
 pub mod pipeline;
 pub mod plan;
 pub mod run;
+
+pub use guard::fidelis_offload_entry;

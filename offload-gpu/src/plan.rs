@@ -119,6 +119,12 @@ impl Plan {
             graph: &graph,
             weights,
         };
+        // What comes from the host comes as floats.
+        for id in 0..graph.activations.len() {
+            if !graph.ops.iter().any(|op| op.out() == id) {
+                build.quantise_after(id)?;
+            }
+        }
         for index in 0..graph.ops.len() {
             build.at = index;
             op::add(&mut build, index).map_err(|error| error.of_op(index))?;

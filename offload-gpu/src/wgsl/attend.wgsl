@@ -86,7 +86,7 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index
         }
         let next = max(most, peak);
         let old = exponential(exact(most - next));
-        let new = exponential(exact(peak - next));
+        let added = exponential(exact(peak - next));
         for (var i = 0u; i < VALUE_PARTS; i += 1u) {
             let d = lane + 128u * i;
             if d < VALUE_WIDTH {
@@ -94,10 +94,10 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index
                 for (var p = begin; p < to; p += 1u) {
                     sum = sum + exact(scores[p] * value_of(cache_head, d, slot + p));
                 }
-                sums[i] = exact(sums[i] * old) + exact(sum * new);
+                sums[i] = exact(sums[i] * old) + exact(sum * added);
             }
         }
-        total = exact(total * old) + exact(partial[0] * new);
+        total = exact(total * old) + exact(partial[0] * added);
         most = next;
         workgroupBarrier();
     }

@@ -1,0 +1,271 @@
+//! Whole models on the device against the processor: the oracle's models, prompts in chunks and token by token.
+//!
+//! Without an adapter the tests say so and pass, unless `FIDELIS_REQUIRE_GPU` is set.
+
+use fidelis_engine::backend::{self, CpuBackend, CpuSettings, Logits};
+use fidelis_engine::gguf::File;
+use fidelis_engine::graph::{self as engine, Pairing};
+use fidelis_engine::model::Model;
+use fidelis_offload_gpu::device::{Gpu, reports};
+use fidelis_offload_gpu::graph::{
+    Activation, Attend, Cache, CacheFormat, Curve, Graph, Op, Rope, Tier,
+};
+use fidelis_offload_gpu::memory::{Shape, Weight};
+use fidelis_offload_gpu::plan::Plan;
+use fidelis_offload_gpu::run::{Outcome, Step, Wanted};
+use std::path::Path;
+use std::sync::OnceLock;
+
+const CONTEXT: usize = 320;
+
+const MODELS: [&str; 8] = [
+    "llama-f32",
+    "llama-q4_k_m",
+    "llama3-f32",
+    "gemma2-f32",
+    "gemma3-f32",
+    "gemma3-q4_k_m",
+    "qwen2-f32",
+    "qwen3-f32",
+];
+
+fn gpu() -> Option<&'static Gpu> {
+    static GPU: OnceLock<Option<Gpu>> = OnceLock::new();
+    GPU.get_or_init(|| {
+        let wanted = std::env::var("FIDELIS_GPU").ok();
+        let index = wanted.map_or(0, |index| index.parse().expect("a number of an adapter"));
+        if reports().is_empty() && std::env::var_os("FIDELIS_REQUIRE_GPU").is_none() {
+            println!("there is no adapter: nothing of the plug-in was tested");
+            return None;
+        }
+        Some(Gpu::open(index).expect("an adapter gives a device"))
+    })
+    .as_ref()
+}
+
+fn id(tensor: engine::TensorId) -> usize {
+    tensor.0 as usize
+}
+
+fn weight(weight: engine::WeightId) -> usize {
+    weight.0 as usize
+}
+
+fn translate(op: &engine::Op) -> Op {
+    match op {
+        engine::Op::Embed { table, scale, out } => Op::Embed {
+            table: weight(*table),
+            scale: *scale as f32,
+            out: id(*out),
+        },
+        engine::Op::Norm {
+            input,
+            weight: vector,
+            epsilon,
+            heads,
+            out,
+        } => Op::Norm {
+            input: id(*input),
+            weight: weight(*vector),
+            epsilon: *epsilon,
+            heads: *heads,
+            out: id(*out),
+        },
+        engine::Op::MatMul {
+            input,
+            weight: matrix,
+            first,
+            out,
+        } => Op::MatMul {
+            input: id(*input),
+            weight: weight(*matrix),
+            first: *first,
+            out: id(*out),
+        },
+        engine::Op::Bias { input, bias, out } => Op::Bias {
+            input: id(*input),
+            bias: weight(*bias),
+            out: id(*out),
+        },
+        engine::Op::Rope {
+            input,
+            heads,
+            rope,
+            out,
+        } => Op::Rope {
+            input: id(*input),
+            heads: *heads,
+            rope: rope.0 as usize,
+            out: id(*out),
+        },
+        engine::Op::Attend(attend) => Op::Attend(Attend {
+            query: id(attend.query),
+            key: id(attend.key),
+            value: id(attend.value),
+            cache: attend.cache,
+            heads: attend.heads,
+            query_scale: attend.query_scale as f32,
+            score_scale: attend.score_scale as f32,
+            soft_cap: attend.soft_cap,
+            out: id(attend.out),
+        }),
+        engine::Op::Gate {
+            gate,
+            up,
+            activate,
+            out,
+        } => Op::Gate {
+            gate: id(*gate),
+            up: id(*up),
+            curve: match activate {
+                engine::Activate::Silu => Curve::Silu,
+                engine::Activate::GeluTanh => Curve::GeluTanh,
+            },
+            out: id(*out),
+        },
+        engine::Op::Add { a, b, out } => Op::Add {
+            a: id(*a),
+            b: id(*b),
+            out: id(*out),
+        },
+        engine::Op::SoftCap { input, cap, out } => Op::SoftCap {
+            input: id(*input),
+            cap: *cap,
+            out: id(*out),
+        },
+    }
+}
+
+fn graph(of: &engine::Graph<'_>, tier: Tier, batch: usize) -> Graph {
+    let activations = of.activations.iter().map(|activation| Activation {
+        width: activation.width,
+        observed: false,
+    });
+    let ropes = of.ropes.iter().map(|rope| Rope {
+        frequencies: rope.frequencies.clone(),
+        magnitude: rope.magnitude,
+        neighbours: rope.pairing == Pairing::Interleaved,
+    });
+    let caches = of.caches.iter().map(|cache| Cache {
+        heads: cache.heads,
+        key_width: cache.key_width,
+        value_width: cache.value_width,
+        window: cache.window,
+        format: CacheFormat::F16,
+    });
+    Graph {
+        ops: of.ops.iter().map(translate).collect(),
+        activations: activations.collect(),
+        ropes: ropes.collect(),
+        caches: caches.collect(),
+        logits: id(of.logits),
+        context: CONTEXT,
+        batch,
+        tier,
+        input: None,
+        wanted: batch,
+    }
+}
+
+fn upload(gpu: &Gpu, of: &engine::Graph<'_>) -> Vec<Weight> {
+    let weights = of.weights.iter().map(|tensor| {
+        let (rows, width) = (tensor.shape.rows(), tensor.shape.width());
+        let shape = Shape::new(tensor.format.id(), rows, width).expect("a format with a kernel");
+        let mut weight = Weight::reserve(gpu, shape).expect("memory");
+        weight.upload(gpu, 0, tensor.bytes).expect("rows");
+        weight
+    });
+    weights.collect()
+}
+
+/// The logits of every token, read in steps of so many.
+fn found(gpu: &Gpu, model: &Model<'_>, tier: Tier, tokens: &[u32], steps: &[usize]) -> Vec<f32> {
+    let batch = steps.iter().copied().max().expect("a step");
+    let weights = upload(gpu, &model.graph);
+    let graph = graph(&model.graph, tier, batch);
+    let mut plan = Plan::new(gpu, graph, &weights).expect("a plan");
+    let vocabulary = model.config.vocabulary;
+    let mut all = vec![f32::NAN; tokens.len() * vocabulary];
+    let (mut position, mut next) = (0, 0);
+    while position < tokens.len() {
+        let count = steps[next % steps.len()].min(tokens.len() - position);
+        plan.poison(gpu);
+        let logits = &mut all[position * vocabulary..][..count * vocabulary];
+        let mut chosen = u32::MAX;
+        let mut outcome = Outcome {
+            logits: Some(&mut *logits),
+            chosen: Some(&mut chosen),
+        };
+        let step = Step {
+            tokens: &tokens[position..][..count],
+            count,
+            position,
+            wanted: Wanted::All,
+            choices: vocabulary,
+        };
+        plan.run(gpu, &step, &[], &mut [], &mut outcome)
+            .expect("the step runs");
+        let last = &logits[(count - 1) * vocabulary..];
+        let most = last.iter().copied().fold(f32::NEG_INFINITY, f32::max);
+        let first = last.iter().position(|&x| x == most).expect("a largest");
+        assert_eq!(chosen as usize, first, "the token chosen on the device");
+        (position, next) = (position + count, next + 1);
+    }
+    all
+}
+
+fn expected(model: &Model<'_>, tier: backend::Tier, tokens: &[u32]) -> Vec<f32> {
+    let settings = CpuSettings {
+        tier,
+        ..CpuSettings::new(CONTEXT).expect("a level")
+    };
+    let mut backend = CpuBackend::new(&model.graph, &settings).expect("a back end");
+    let step = backend::Step {
+        tokens,
+        position: 0,
+        logits: Logits::All,
+    };
+    backend.forward(&step).expect("a forward pass").to_vec()
+}
+
+fn each_model(check: impl Fn(&Gpu, &str, &Model<'_>, &[u32])) {
+    let Some(gpu) = gpu() else { return };
+    for name in MODELS {
+        let oracle = Path::new(env!("CARGO_MANIFEST_DIR")).join("../conformance/oracle");
+        let file = File::open(&oracle.join(format!("{name}.gguf"))).expect("the oracle");
+        let model = Model::read(&file.gguf().expect("a GGUF file")).expect("a model");
+        let tokens: Vec<u32> = (0..300)
+            .map(|i| ((i * 7919 + 13) % model.config.vocabulary) as u32)
+            .collect();
+        check(gpu, name, &model, &tokens);
+    }
+}
+
+#[test]
+fn fast_logits_have_the_bits_of_the_processor() {
+    each_model(|gpu, name, model, tokens| {
+        let expected = expected(model, backend::Tier::Fast, tokens);
+        for steps in [&[300][..], &[40, 1, 1, 7, 130, 1]] {
+            let found = found(gpu, model, Tier::Fast, tokens, steps);
+            let both = found.iter().zip(&expected);
+            let unequal = both.filter(|(a, b)| a.to_bits() != b.to_bits()).count();
+            println!("{name} in {steps:?}: {unequal} of {} logits differ", found.len());
+            assert_eq!(unequal, 0, "{name} in {steps:?}");
+        }
+    });
+}
+
+#[test]
+fn decoded_logits_are_near_the_truth() {
+    each_model(|gpu, name, model, tokens| {
+        let tokens = &tokens[..150];
+        let truth = expected(model, backend::Tier::Audit, tokens);
+        let found = found(gpu, model, Tier::F32, tokens, &[100, 1, 49]);
+        let largest = truth.iter().fold(0.0_f32, |most, x| most.max(x.abs()));
+        let errors = found.iter().zip(&truth).map(|(a, b)| (a - b).abs());
+        let error = errors.fold(0.0_f32, |most, x| if x > most || x.is_nan() { x } else { most });
+        println!("{name}: {:e} of the largest logit", error / largest);
+        // Keys and values in halves: 2⁻¹¹ relative each, a few layers.
+        assert!(error <= 2e-3 * largest, "{name}: {error} of {largest}");
+    });
+}
