@@ -19,5 +19,6 @@ mod op;
 pub mod pipeline;
 pub mod plan;
 pub mod run;
+mod timing;
 
 pub use guard::fidelis_offload_entry;

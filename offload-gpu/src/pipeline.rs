@@ -18,6 +18,7 @@ struct Compiled {
 /// A kernel with the buffers it works on.
 #[derive(Clone)]
 pub struct Dispatch {
+    pub(crate) name: &'static str,
     pub(crate) pipeline: wgpu::ComputePipeline,
     pub(crate) group: wgpu::BindGroup,
 }
@@ -144,6 +145,7 @@ impl Kernel {
         });
         gpu.check(self.name)?;
         Ok(Dispatch {
+            name: self.name,
             pipeline: compiled.pipeline.clone(),
             group,
         })

@@ -24,6 +24,14 @@ pub(crate) struct Stage {
     pub(crate) tail: bool,
 }
 
+impl Stage {
+    /// The kernel for so many rows.
+    pub(crate) fn variant(&self, rows: u32) -> Option<&Variant> {
+        let fits = |variant: &&Variant| variant.from_rows <= rows;
+        self.variants.iter().rev().find(fits)
+    }
+}
+
 /// The buffers of an intermediate.
 #[derive(Clone, Default)]
 pub(crate) struct Slot {

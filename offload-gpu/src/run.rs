@@ -325,14 +325,13 @@ impl Plan {
 }
 
 /// Host memory that the device can write.
-fn landing(gpu: &Gpu, bytes: u64) -> Result<wgpu::Buffer, GpuError> {
+pub(crate) fn landing(gpu: &Gpu, bytes: u64) -> Result<wgpu::Buffer, GpuError> {
     let usage = wgpu::BufferUsages::MAP_READ | wgpu::BufferUsages::COPY_DST;
     gpu.buffer("results", bytes.next_power_of_two().min(gpu.binding_limit).max(bytes), usage)
 }
 
-fn encode(pass: &mut wgpu::ComputePass<'_>, stage: &Stage, rows: u32) {
-    let fits = |variant: &&crate::plan::Variant| variant.from_rows <= rows;
-    let Some(variant) = stage.variants.iter().rev().find(fits) else {
+pub(crate) fn encode(pass: &mut wgpu::ComputePass<'_>, stage: &Stage, rows: u32) {
+    let Some(variant) = stage.variant(rows) else {
         return;
     };
     pass.set_pipeline(&variant.dispatch.pipeline);
@@ -341,7 +340,7 @@ fn encode(pass: &mut wgpu::ComputePass<'_>, stage: &Stage, rows: u32) {
 }
 
 /// Waits for the step and takes what it left.
-fn read(gpu: &Gpu, landing: &wgpu::Buffer, bytes: u64) -> Result<Vec<u32>, GpuError> {
+pub(crate) fn read(gpu: &Gpu, landing: &wgpu::Buffer, bytes: u64) -> Result<Vec<u32>, GpuError> {
     let state = Arc::new(AtomicU8::new(0));
     let seen = Arc::clone(&state);
     landing.map_async(wgpu::MapMode::Read, 0..bytes, move |result| {
