@@ -99,9 +99,16 @@ impl Checks<'_> {
                 self.heads(heads, out)?;
                 self.vector(weight, out / heads)
             }
-            Op::MatMul { weight, first, .. } => {
+            Op::MatMul {
+                weight,
+                first,
+                residual,
+                ..
+            } => {
                 let weight = self.weight(weight)?;
                 ensure(inputs[0] == weight.width, "the weight is not that wide")?;
+                let added = residual.is_none() || inputs[1] == out;
+                ensure(added, "what is added has another width")?;
                 let end = first.checked_add(out);
                 ensure(
                     end.is_some_and(|end| end <= weight.rows),

@@ -186,6 +186,7 @@ fn translate(op: &abi::Op) -> Result<Op, GpuError> {
             input: a,
             weight,
             first: op.first as usize,
+            residual: None,
             out,
         },
         abi::OpKind::BIAS => Op::Bias {

@@ -17,6 +17,10 @@ pub struct Abilities {
     pub subgroup: Option<u32>,
     /// Floats below the normal range may become zero.
     pub flushes: bool,
+    /// Storage buffers that a kernel may use.
+    pub storage_buffers: u32,
+    /// Lanes of a workgroup.
+    pub workgroup: u32,
 }
 
 /// An adapter, before it is opened.
@@ -230,6 +234,8 @@ impl Gpu {
             abilities: Abilities {
                 doubles: features.contains(wgpu::Features::SHADER_F64),
                 subgroup,
+                storage_buffers: limits.max_storage_buffers_per_shader_stage,
+                workgroup: limits.max_compute_invocations_per_workgroup,
                 // Programs compute with the processor's floats; of machines it is not known.
                 flushes: info.device_type != wgpu::DeviceType::Cpu,
             },

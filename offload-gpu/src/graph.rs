@@ -103,11 +103,12 @@ pub enum Op {
         heads: usize,
         out: usize,
     },
-    /// `out[j] = weight[first + j] · input`.
+    /// `out[j] = weight[first + j] · input`, plus `residual[j]` if there is one.
     MatMul {
         input: usize,
         weight: usize,
         first: usize,
+        residual: Option<usize>,
         out: usize,
     },
     /// `out = input + bias`.
@@ -143,8 +144,10 @@ impl Op {
     pub fn inputs(&self) -> Vec<usize> {
         match *self {
             Self::Embed { .. } => vec![],
+            Self::MatMul {
+                input, residual, ..
+            } => [Some(input), residual].into_iter().flatten().collect(),
             Self::Norm { input, .. }
-            | Self::MatMul { input, .. }
             | Self::Bias { input, .. }
             | Self::Rope { input, .. }
             | Self::SoftCap { input, .. } => vec![input],

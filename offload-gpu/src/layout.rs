@@ -1,5 +1,6 @@
 //! Which intermediates need which buffers, and which buffers several can share.
 
+use crate::fuse::Shortcut;
 use crate::graph::{Cache, CacheFormat, Graph, Op, Tier};
 use crate::memory::Shape;
 
@@ -19,11 +20,13 @@ pub(crate) struct Layout {
     pub(crate) compact: Vec<bool>,
     /// The first operation that only wanted rows need.
     pub(crate) tail: usize,
+    /// Whether anything reads an intermediate's floats.
+    pub(crate) wants_floats: Vec<bool>,
 }
 
 impl Layout {
     /// Plans the buffers of `graph`; those of intermediates that are not observed are shared when their times do not overlap.
-    pub(crate) fn new(graph: &Graph, weights: &[Shape]) -> Self {
+    pub(crate) fn new(graph: &Graph, weights: &[Shape], shortcuts: &[Shortcut]) -> Self {
         let count = graph.activations.len();
         let tail = graph
             .ops
@@ -36,11 +39,18 @@ impl Layout {
             compact: compact(graph, tail),
             tail,
             sizes: vec![],
+            wants_floats: vec![false; count],
         };
         let mut last_use = vec![0; count];
         for (index, op) in graph.ops.iter().enumerate() {
             for id in op.inputs().into_iter().chain([op.out()]) {
                 last_use[id] = index;
+            }
+        }
+        // A kernel for several operations reads at the last of them.
+        for shortcut in shortcuts {
+            for id in shortcut.inputs() {
+                last_use[id] = last_use[id].max(shortcut.at);
             }
         }
         let keeps = |id: usize| graph.activations[id].observed || id == graph.logits;
@@ -55,6 +65,8 @@ impl Layout {
             }
             let mut ended = op.inputs();
             ended.push(out);
+            let here = shortcuts.iter().filter(|shortcut| shortcut.at == index);
+            ended.extend(here.flat_map(Shortcut::inputs));
             ended.sort_unstable();
             ended.dedup();
             for id in ended {
@@ -73,6 +85,14 @@ impl Layout {
 
     fn place(&mut self, graph: &Graph, weights: &[Shape], id: usize, free: &mut Vec<usize>) {
         let (floats, bytes) = forms(graph, weights, id);
+        self.wants_floats[id] = floats;
+        // Only norms and gates write bytes themselves.
+        let own = match graph.ops.iter().find(|op| op.out() == id) {
+            Some(Op::Norm { heads, .. }) => *heads == 1,
+            Some(Op::Gate { .. }) => true,
+            _ => false,
+        };
+        let floats = floats || !own || !bytes;
         let width = graph.activations[id].width as u64;
         let rows = if self.compact[id] {
             graph.wanted
@@ -133,6 +153,10 @@ fn compact(graph: &Graph, tail: usize) -> Vec<bool> {
             Op::SoftCap { input, out, .. } | Op::Bias { input, out, .. } if compact[out] => {
                 compact[input] = true;
             }
+            Op::MatMul {
+                residual: Some(residual),
+                ..
+            } if compact[residual] => return none,
             // Only products, biases and caps can write such rows.
             Op::MatMul { .. } | Op::SoftCap { .. } | Op::Bias { .. } => {}
             op if compact[op.out()] => return none,
@@ -153,25 +177,23 @@ fn compact(graph: &Graph, tail: usize) -> Vec<bool> {
     }
 }
 
-/// Whether the floats, and whether the bytes of an intermediate are needed.
+/// Whether the floats, and whether the bytes of an intermediate are read.
 fn forms(graph: &Graph, weights: &[Shape], id: usize) -> (bool, bool) {
     let mut floats = graph.activations[id].observed || graph.logits == id;
     let mut bytes = false;
     for op in graph.ops.iter().filter(|op| op.inputs().contains(&id)) {
         match op {
-            Op::MatMul { weight, .. }
-                if graph.tier == Tier::Fast && !weights[*weight].format.is_float =>
-            {
-                bytes = true;
+            Op::MatMul {
+                input,
+                weight,
+                residual,
+                ..
+            } if graph.tier == Tier::Fast && !weights[*weight].format.is_float => {
+                bytes |= *input == id;
+                floats |= *residual == Some(id);
             }
             _ => floats = true,
         }
     }
-    // Only norms and gates write bytes themselves.
-    let own = match graph.ops.iter().find(|op| op.out() == id) {
-        Some(Op::Norm { heads, .. }) => *heads == 1,
-        Some(Op::Gate { .. }) => true,
-        _ => false,
-    };
-    (floats || !own || !bytes, bytes)
+    (floats, bytes)
 }

@@ -9,6 +9,7 @@ mod describe;
 pub mod device;
 pub mod error;
 pub mod format;
+mod fuse;
 pub mod graph;
 #[expect(unsafe_code, reason = "the border of a C contract")]
 mod guard;

@@ -8,8 +8,11 @@ mod norm;
 mod product;
 mod rope;
 
+use crate::device::Gpu;
 use crate::error::GpuError;
-use crate::graph::Op;
+use crate::fuse::{Shortcut, ShortcutKind};
+use crate::graph::{Graph, Op};
+use crate::memory::Shape;
 use crate::pipeline::Kernel;
 use crate::plan::Build;
 
@@ -37,12 +40,14 @@ pub(crate) fn add(build: &mut Build<'_>, index: usize) -> Result<(), GpuError> {
             input,
             weight,
             first,
+            residual,
             out,
         } => {
             let product = product::Product {
                 input,
                 weight,
                 first,
+                residual,
                 out,
             };
             product::add(build, &product)
@@ -66,6 +71,27 @@ pub(crate) fn add(build: &mut Build<'_>, index: usize) -> Result<(), GpuError> {
     }
 }
 
+/// Adds the stages of a kernel for several operations.
+pub(crate) fn shortcut(build: &mut Build<'_>, shortcut: &Shortcut) -> Result<(), GpuError> {
+    match &shortcut.kind {
+        ShortcutKind::Attend(attended) => attend::one(build, attended),
+        ShortcutKind::Gated(gated) => product::gated(build, gated, shortcut.at),
+    }
+}
+
+/// Whether there is a kernel for these operations together, on this device and for these weights.
+pub(crate) fn has_shortcut(
+    gpu: &Gpu,
+    graph: &Graph,
+    weights: &[Shape],
+    shortcut: &Shortcut,
+) -> bool {
+    match &shortcut.kind {
+        ShortcutKind::Attend(_) => gpu.abilities.storage_buffers >= 12,
+        ShortcutKind::Gated(gated) => product::can_gate(gpu, graph, weights, gated, shortcut.at),
+    }
+}
+
 pub(crate) use largest::largest;
 
 /// Correctly rounded division where the device has doubles.
@@ -74,6 +100,15 @@ fn division(build: &Build<'_>) -> &'static str {
         include_str!("wgsl/divide_wide.wgsl")
     } else {
         include_str!("wgsl/divide_narrow.wgsl")
+    }
+}
+
+/// Sums of squares, as exact as the device allows.
+fn squares(build: &Build<'_>) -> &'static str {
+    if build.gpu.abilities.doubles {
+        include_str!("wgsl/wide_doubles.wgsl")
+    } else {
+        include_str!("wgsl/wide_pairs.wgsl")
     }
 }
 

@@ -3,18 +3,55 @@
 use crate::check;
 use crate::device::Gpu;
 use crate::error::GpuError;
+use crate::fuse::{self, Shortcut};
 use crate::graph::{Graph, Op};
 use crate::layout::{self, Layout};
 use crate::memory::{Shape, Weight};
 use crate::op;
 use crate::pipeline::{Dispatch, Kernel};
 
+/// How many workgroups there are beside one another.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Lines {
+    /// One for so many rows.
+    Rows(u32),
+    /// One.
+    Once,
+    /// One for every chunk that the step's position sees through this window; 0: through none.
+    Chunks(usize),
+    /// One, if it sees more than one chunk.
+    Merge(usize),
+}
+
+/// What the size of a dispatch depends on.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Extent {
+    pub(crate) rows: u32,
+    pub(crate) position: usize,
+}
+
 /// One kernel of an operation, for so many rows and more.
 pub(crate) struct Variant {
     pub(crate) from_rows: u32,
     pub(crate) x: usize,
-    pub(crate) rows_per_y: u32,
+    pub(crate) y: Lines,
     pub(crate) dispatch: Dispatch,
+}
+
+impl Lines {
+    pub(crate) fn count(self, extent: Extent) -> u32 {
+        let chunks = |window: usize| {
+            let end = extent.position + 1;
+            let first = if window > 0 { end.saturating_sub(window) } else { 0 };
+            (extent.position / layout::CHUNK - first / layout::CHUNK + 1) as u32
+        };
+        match self {
+            Self::Rows(per) => extent.rows.div_ceil(per),
+            Self::Once => 1,
+            Self::Chunks(window) => chunks(window),
+            Self::Merge(window) => u32::from(chunks(window) > 1),
+        }
+    }
 }
 
 /// A kernel to run: the last variant that the number of rows reaches.
@@ -22,12 +59,14 @@ pub(crate) struct Stage {
     pub(crate) variants: Vec<Variant>,
     /// Only for rows whose logits are wanted.
     pub(crate) tail: bool,
+    /// Only for fewer rows than that.
+    pub(crate) below: u32,
 }
 
 impl Stage {
     /// The kernel for so many rows.
     pub(crate) fn variant(&self, rows: u32) -> Option<&Variant> {
-        let fits = |variant: &&Variant| variant.from_rows <= rows;
+        let fits = |variant: &&Variant| variant.from_rows <= rows && rows < self.below;
         self.variants.iter().rev().find(fits)
     }
 }
@@ -83,7 +122,13 @@ pub(crate) struct Build<'a> {
     /// The first operation that only wanted rows need.
     tail: usize,
     at: usize,
+    /// Stages are for so many rows and more,
+    floor: u32,
+    /// and for fewer than that.
+    below: u32,
     stages: Vec<Stage>,
+    wants_floats: Vec<bool>,
+    partials: Option<wgpu::Buffer>,
     pub(crate) angles: Vec<wgpu::Buffer>,
     pub(crate) step: wgpu::Buffer,
     pub(crate) tokens: wgpu::Buffer,
@@ -98,14 +143,17 @@ impl Plan {
     /// # Errors
     ///
     /// [`GpuError`] if the graph contradicts itself, needs a kernel that is missing, or does not fit the device.
-    pub fn new(gpu: &Gpu, graph: Graph, weights: &[Weight]) -> Result<Self, GpuError> {
+    pub fn new(gpu: &Gpu, mut graph: Graph, weights: &[Weight]) -> Result<Self, GpuError> {
         let shapes: Vec<Shape> = weights.iter().map(|weight| weight.shape).collect();
-        let bytes = Self::measure(&graph, &shapes)?;
+        check::check(&graph, &shapes)?;
         if let Some(unfinished) = weights.iter().position(|weight| !weight.is_complete()) {
             let what = format!("rows of weight {unfinished} were not uploaded");
             return Err(GpuError::invalid(what));
         }
-        let layout = Layout::new(&graph, &shapes);
+        let origins = fuse::residuals(&mut graph);
+        let shortcuts = shortcuts(gpu, &graph, &shapes);
+        let layout = Layout::new(&graph, &shapes, &shortcuts);
+        let bytes = cached(&graph) + layout.total();
         let uniform = wgpu::BufferUsages::UNIFORM | wgpu::BufferUsages::COPY_DST;
         let angles = graph.ropes.iter().map(|rope| {
             let floats = 2 * rope.frequencies.len() * graph.batch;
@@ -116,6 +164,10 @@ impl Plan {
             compact: layout.compact,
             tail: layout.tail,
             at: 0,
+            floor: 0,
+            below: u32::MAX,
+            wants_floats: layout.wants_floats,
+            partials: None,
             stages: vec![],
             angles: angles.collect::<Result<_, _>>()?,
             step: gpu.buffer("the step", 32, uniform)?,
@@ -135,7 +187,16 @@ impl Plan {
         }
         for index in 0..graph.ops.len() {
             build.at = index;
-            op::add(&mut build, index).map_err(|error| error.of_op(index))?;
+            let replaced = |s: &&Shortcut| s.at == index || s.others.contains(&index);
+            build.floor = shortcuts.iter().find(replaced).map_or(0, |s| s.below);
+            let failure = |error: GpuError| error.of_op(origins[index]);
+            op::add(&mut build, index).map_err(failure)?;
+            build.floor = 0;
+            for shortcut in shortcuts.iter().filter(|shortcut| shortcut.at == index) {
+                build.below = shortcut.below;
+                op::shortcut(&mut build, shortcut).map_err(failure)?;
+                build.below = u32::MAX;
+            }
         }
         let choice = op::largest(&build)?;
         let vocabulary = graph.ops.iter().find_map(|op| match op {
@@ -182,11 +243,7 @@ impl Plan {
     /// [`GpuError`] if the graph contradicts itself.
     pub fn measure(graph: &Graph, weights: &[Shape]) -> Result<u64, GpuError> {
         check::check(graph, weights)?;
-        let caches = graph.caches.iter();
-        let cached: u64 = caches
-            .flat_map(|cache| layout::cache_bytes(graph, cache))
-            .sum();
-        Ok(cached + Layout::new(graph, weights).total())
+        Ok(cached(graph) + Layout::new(graph, weights, &[]).total())
     }
 
     /// How far behind the newest position, beyond a window, a step may begin; `None`: anywhere.
@@ -201,6 +258,24 @@ impl Plan {
         });
         windows.min()
     }
+}
+
+/// Bytes of all keys and values.
+fn cached(graph: &Graph) -> u64 {
+    let caches = graph.caches.iter();
+    caches
+        .flat_map(|cache| layout::cache_bytes(graph, cache))
+        .sum()
+}
+
+/// The kernels for several operations that can be made; `FIDELIS_GPU_PLAIN` in the environment: none.
+fn shortcuts(gpu: &Gpu, graph: &Graph, weights: &[Shape]) -> Vec<Shortcut> {
+    if std::env::var_os("FIDELIS_GPU_PLAIN").is_some() {
+        return vec![];
+    }
+    let mut shortcuts = fuse::shortcuts(graph);
+    shortcuts.retain(|shortcut| op::has_shortcut(gpu, graph, weights, shortcut));
+    shortcuts
 }
 
 /// The buffers of a layout.
@@ -283,8 +358,32 @@ impl Build<'_> {
         self.build(kernel, false)
     }
 
-    pub(crate) fn stage(&mut self, variants: Vec<Variant>, tail: bool) {
-        self.stages.push(Stage { variants, tail });
+    pub(crate) fn stage(&mut self, mut variants: Vec<Variant>, tail: bool) {
+        for variant in &mut variants {
+            variant.from_rows = variant.from_rows.max(self.floor);
+        }
+        self.stages.push(Stage {
+            variants,
+            tail,
+            below: self.below,
+        });
+    }
+
+    /// Whether anything reads the floats of an intermediate.
+    pub(crate) fn wants_floats(&self, id: usize) -> bool {
+        self.wants_floats[id]
+    }
+
+    /// Room for what the chunks of a layer's attention leave for one another; layers share it.
+    pub(crate) fn partials(&mut self, bytes: u64) -> Result<wgpu::Buffer, GpuError> {
+        match &self.partials {
+            Some(partials) if partials.size() >= bytes => Ok(partials.clone()),
+            _ => {
+                let partials = self.gpu.storage("chunks of attention", bytes)?;
+                self.partials = Some(partials.clone());
+                Ok(partials)
+            }
+        }
     }
 
     /// Makes the bytes of an intermediate that was written as floats, if anything reads them.
@@ -308,7 +407,7 @@ impl Build<'_> {
         let variant = Variant {
             from_rows: 1,
             x: self.width(id).div_ceil(4 * 64),
-            rows_per_y: 1,
+            y: Lines::Rows(1),
             dispatch: self.build(kernel, tail)?,
         };
         self.stage(vec![variant], tail);

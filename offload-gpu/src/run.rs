@@ -3,7 +3,7 @@
 use crate::device::Gpu;
 use crate::error::GpuError;
 use crate::layout;
-use crate::plan::{Plan, Stage};
+use crate::plan::{Extent, Plan, Stage};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU8, Ordering};
 
@@ -136,7 +136,11 @@ impl Plan {
             let choice = outcome.chosen.as_ref().map_or(&[][..], |_| &self.choice[..]);
             for stage in self.stages.iter().chain(choice) {
                 let rows = if stage.tail { wanted.len() } else { step.count };
-                encode(&mut pass, stage, rows as u32);
+                let extent = Extent {
+                    rows: rows as u32,
+                    position: step.position,
+                };
+                encode(&mut pass, stage, extent);
             }
         }
         let mut at = 0;
@@ -330,13 +334,17 @@ pub(crate) fn landing(gpu: &Gpu, bytes: u64) -> Result<wgpu::Buffer, GpuError> {
     gpu.buffer("results", bytes.next_power_of_two().min(gpu.binding_limit).max(bytes), usage)
 }
 
-pub(crate) fn encode(pass: &mut wgpu::ComputePass<'_>, stage: &Stage, rows: u32) {
-    let Some(variant) = stage.variant(rows) else {
+pub(crate) fn encode(pass: &mut wgpu::ComputePass<'_>, stage: &Stage, extent: Extent) {
+    let Some(variant) = stage.variant(extent.rows) else {
         return;
     };
+    let lines = variant.y.count(extent);
+    if lines == 0 {
+        return;
+    }
     pass.set_pipeline(&variant.dispatch.pipeline);
     pass.set_bind_group(0, &variant.dispatch.group, &[]);
-    pass.dispatch_workgroups(variant.x as u32, rows.div_ceil(variant.rows_per_y), 1);
+    pass.dispatch_workgroups(variant.x as u32, lines, 1);
 }
 
 /// Waits for the step and takes what it left.

@@ -2,7 +2,7 @@
 
 use crate::device::Gpu;
 use crate::error::GpuError;
-use crate::plan::Plan;
+use crate::plan::{Extent, Plan};
 use crate::run::{encode, landing, read};
 
 impl Plan {
@@ -37,8 +37,12 @@ impl Plan {
             let mut encoder = gpu.device.create_command_encoder(&Default::default());
             let mut names = vec![];
             for stage in stages {
-                let rows = if stage.tail { wanted } else { rows };
-                let Some(variant) = stage.variant(rows).filter(|_| rows > 0) else {
+                let extent = Extent {
+                    rows: if stage.tail { wanted } else { rows },
+                    position: self.read.saturating_sub(rows as usize),
+                };
+                let variant = stage.variant(extent.rows);
+                let Some(variant) = variant.filter(|v| v.y.count(extent) > 0) else {
                     continue;
                 };
                 let at = 2 * names.len() as u32;
@@ -51,7 +55,7 @@ impl Plan {
                         end_of_pass_write_index: Some(at + 1),
                     }),
                 });
-                encode(&mut pass, stage, rows);
+                encode(&mut pass, stage, extent);
             }
             let bytes = 16 * names.len() as u64;
             let usage = wgpu::BufferUsages::QUERY_RESOLVE | wgpu::BufferUsages::COPY_SRC;

@@ -2,9 +2,11 @@
 
 use super::{division, tangent};
 use crate::error::GpuError;
+use crate::fuse::Attended;
 use crate::graph::{Attend, CacheFormat};
+use crate::layout;
 use crate::pipeline::Kernel;
-use crate::plan::{Build, Variant};
+use crate::plan::{Build, Lines, Variant};
 
 /// What a key or value must stay below to be remembered as a half: what rounds to the largest.
 const HALF_LIMIT: f32 = 65_520.0;
@@ -31,11 +33,117 @@ pub(super) fn add(build: &mut Build<'_>, attend: &Attend) -> Result<(), GpuError
     let variant = Variant {
         from_rows: 1,
         x: attend.heads,
-        rows_per_y: 1,
+        y: Lines::Rows(1),
         dispatch: build.body(kernel)?,
     };
     build.stage(vec![variant], false);
     build.quantise_after(attend.out)
+}
+
+/// The same for one token, from the projections on.
+pub(super) fn one(build: &mut Build<'_>, attended: &Attended) -> Result<(), GpuError> {
+    let attend = &attended.attend;
+    let cache = build.graph.caches[attend.cache];
+    let table = &build.graph.ropes[attended.rope];
+    let window = cache.window.unwrap_or(0);
+    let limit = match cache.format {
+        CacheFormat::F16 => HALF_LIMIT,
+        CacheFormat::F32 => f32::MAX,
+    };
+    let chunks = build.caches[attend.cache].positions / layout::CHUNK + 1;
+    let floats = attend.heads * chunks * (cache.value_width + 2);
+    let partials = build.partials(4 * floats as u64)?;
+    let kernel = Kernel::new("attend_one", include_str!("../wgsl/attend_one.wgsl"))
+        .real("CACHE_LIMIT", limit)
+        .real("QUERY_SCALE", attend.query_scale)
+        .real("SCORE_SCALE", attend.score_scale)
+        .flag("CAPPED", attend.soft_cap.is_some())
+        .real("SCORE_CAP", attend.soft_cap.unwrap_or(1.0))
+        .count("PAIRS", table.frequencies.len())
+        .flag("NEIGHBOURS", table.neighbours)
+        .flag("NORMS", attended.norms.is_some())
+        .read("query", "f32", &build.floats(attended.query)?)
+        .read("key", "f32", &build.floats(attended.key)?)
+        .read("value", "f32", &build.floats(attend.value)?)
+        .read("angles", "f32", &build.angles[attended.rope])
+        .write("keys", "u32", &build.caches[attend.cache].keys)
+        .write("values", "u32", &build.caches[attend.cache].values)
+        .write("partials", "f32", &partials)
+        .with(include_str!("../wgsl/halves.wgsl"))
+        .with(tangent(build))
+        .with(super::squares(build));
+    let kernel = match attended.norms {
+        None => kernel
+            .real("QUERY_EPSILON", 0.0)
+            .real("KEY_EPSILON", 0.0)
+            .with("fn norm_weight(d: u32, of_key: bool) -> f32 {\n    return 1.0;\n}\n"),
+        Some([query, key]) => kernel
+            .real("QUERY_EPSILON", query.1)
+            .real("KEY_EPSILON", key.1)
+            .read("query_norm", "f32", &build.vector(query.0)?)
+            .read("key_norm", "f32", &build.vector(key.0)?)
+            .with("fn norm_weight(d: u32, of_key: bool) -> f32 {\n    if of_key {\n        return key_norm[d];\n    }\n    return query_norm[d];\n}\n"),
+    };
+    // The bytes that a product reads can be made here, if its groups are a head's.
+    let as_bytes = build.slots[attend.out].bytes.is_some()
+        && !build.wants_floats(attend.out)
+        && cache.value_width.is_multiple_of(32);
+    let merge = Kernel::new("attend_merge", include_str!("../wgsl/attend_merge.wgsl"))
+        .read("partials", "f32", &partials);
+    let mut stages = vec![];
+    for (kernel, lines) in [
+        (kernel, Lines::Chunks(window)),
+        (merge, Lines::Merge(window)),
+    ] {
+        let kernel = kernel
+            .count("HEADS", attend.heads)
+            .count("WINDOW", window)
+            .count("CHUNKS", chunks)
+            .with(include_str!("../wgsl/exponential.wgsl"));
+        let kernel = shaped(build, kernel, attend);
+        let kernel = finishing(build, kernel, attend.out, as_bytes, lines)?;
+        let dispatch = build.body(kernel)?;
+        stages.push(Variant {
+            from_rows: 1,
+            x: attend.heads,
+            y: lines,
+            dispatch,
+        });
+    }
+    for variant in stages {
+        build.stage(vec![variant], false);
+    }
+    if as_bytes {
+        return Ok(());
+    }
+    build.quantise_after(attend.out)
+}
+
+/// Where the elements of a head's result go.
+fn finishing(
+    build: &Build<'_>,
+    kernel: Kernel,
+    out: usize,
+    as_bytes: bool,
+    lines: Lines,
+) -> Result<Kernel, GpuError> {
+    let kernel = kernel.with(division(build));
+    // The first kernel reports what the cache cannot hold, too.
+    let kernel = if as_bytes || matches!(lines, Lines::Chunks(_)) {
+        kernel.write("faults", "atomic<u32>", &build.faults)
+    } else {
+        kernel
+    };
+    if as_bytes {
+        return Ok(kernel
+            .count("THREADS", 128)
+            .write("bytes_out", "u32", &build.bytes(out)?)
+            .with(include_str!("../wgsl/bytes_out.wgsl"))
+            .with(include_str!("../wgsl/finish_bytes.wgsl")));
+    }
+    Ok(kernel
+        .write("out", "f32", &build.floats(out)?)
+        .with(include_str!("../wgsl/finish_floats.wgsl")))
 }
 
 /// The cache's layout, as constants.
@@ -74,7 +182,7 @@ fn remember(build: &mut Build<'_>, attend: &Attend) -> Result<(), GpuError> {
     let variant = Variant {
         from_rows: 1,
         x: lanes.div_ceil(64),
-        rows_per_y: 1,
+        y: Lines::Rows(1),
         dispatch: build.body(kernel)?,
     };
     build.stage(vec![variant], false);

@@ -4,7 +4,7 @@ use super::{division, results, tangent};
 use crate::error::GpuError;
 use crate::graph::Curve;
 use crate::pipeline::Kernel;
-use crate::plan::{Build, Variant};
+use crate::plan::{Build, Lines, Variant};
 
 const THREADS: usize = 64;
 
@@ -17,29 +17,39 @@ pub(super) fn gate(
 ) -> Result<(), GpuError> {
     let width = build.width(out);
     let tail = build.in_tail();
-    let curve = match curve {
-        Curve::Silu => "silu",
-        Curve::GeluTanh => "gelu_tanh",
-    };
-    let mut kernel = Kernel::new("gate", include_str!("../wgsl/gate.wgsl"))
+    let kernel = Kernel::new("gate", include_str!("../wgsl/gate.wgsl"))
         .count("WIDTH", width)
         .read("gate", "f32", &build.floats(gate)?)
-        .read("up", "f32", &build.floats(up)?)
-        .with(include_str!("../wgsl/exponential.wgsl"))
-        .with(include_str!("../wgsl/curves.wgsl"))
-        .with(format!("fn curve(x: f32) -> f32 {{\n    return {curve}(x);\n}}\n"));
-    if build.slots[out].bytes.is_none() {
-        kernel = kernel.with(division(build));
-    }
+        .read("up", "f32", &build.floats(up)?);
+    let kernel = curved(build, kernel, curve, out);
     let kernel = results(build, kernel, out, THREADS);
     let variant = Variant {
         from_rows: 1,
         x: width.div_ceil(4 * THREADS),
-        rows_per_y: 1,
+        y: Lines::Rows(1),
         dispatch: build.build(kernel, tail)?,
     };
     build.stage(vec![variant], tail);
     Ok(())
+}
+
+/// The function `curve` of a gate whose result goes to `out`.
+pub(super) fn curved(build: &Build<'_>, kernel: Kernel, curve: Curve, out: usize) -> Kernel {
+    let curve = match curve {
+        Curve::Silu => "silu",
+        Curve::GeluTanh => "gelu_tanh",
+    };
+    let kernel = kernel
+        .with(include_str!("../wgsl/exponential.wgsl"))
+        .with(include_str!("../wgsl/curves.wgsl"))
+        .with(format!(
+            "fn curve(x: f32) -> f32 {{\n    return {curve}(x);\n}}\n"
+        ));
+    // Bytes bring the division with them.
+    match build.slots[out].bytes {
+        Some(_) => kernel,
+        None => kernel.with(division(build)),
+    }
 }
 
 pub(super) fn sum(build: &mut Build<'_>, a: usize, b: usize, out: usize) -> Result<(), GpuError> {
@@ -76,7 +86,7 @@ fn added(
     let variant = Variant {
         from_rows: 1,
         x: width.div_ceil(64),
-        rows_per_y: 1,
+        y: Lines::Rows(1),
         dispatch: build.build(kernel, tail)?,
     };
     build.stage(vec![variant], tail);
@@ -103,7 +113,7 @@ pub(super) fn soft_cap(
     let variant = Variant {
         from_rows: 1,
         x: width.div_ceil(64),
-        rows_per_y: 1,
+        y: Lines::Rows(1),
         dispatch: build.build(kernel, tail)?,
     };
     build.stage(vec![variant], tail);

@@ -2,7 +2,7 @@
 
 use crate::error::GpuError;
 use crate::pipeline::Kernel;
-use crate::plan::{Build, Stage, Variant};
+use crate::plan::{Build, Lines, Stage, Variant};
 
 /// Logits that one workgroup looks at.
 const SPAN: usize = 4096;
@@ -29,10 +29,11 @@ pub(crate) fn largest(build: &Build<'_>) -> Result<Vec<Stage>, GpuError> {
         variants: vec![Variant {
             from_rows: 1,
             x,
-            rows_per_y: u32::MAX,
+            y: Lines::Once,
             dispatch,
         }],
         tail: true,
+        below: u32::MAX,
     };
     Ok(vec![
         stage(each.build(build.gpu, &build.step)?, spans),

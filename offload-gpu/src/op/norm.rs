@@ -3,7 +3,7 @@
 use super::results;
 use crate::error::GpuError;
 use crate::pipeline::Kernel;
-use crate::plan::{Build, Variant};
+use crate::plan::{Build, Lines, Variant};
 
 /// A norm.
 pub(super) struct Norm {
@@ -20,18 +20,13 @@ pub(super) fn add(build: &mut Build<'_>, norm: &Norm) -> Result<(), GpuError> {
     let width = build.width(norm.out) / norm.heads;
     let input = build.floats(norm.input)?;
     let weight = build.vector(norm.weight)?;
-    let wide = if build.gpu.abilities.doubles {
-        include_str!("../wgsl/wide_doubles.wgsl")
-    } else {
-        include_str!("../wgsl/wide_pairs.wgsl")
-    };
     let kernel = Kernel::new("norm", include_str!("../wgsl/norm.wgsl"))
         .count("WIDTH", width)
         .count("HEADS", norm.heads)
         .real("EPSILON", norm.epsilon)
         .read("input", "f32", &input)
         .read("weight", "f32", &weight)
-        .with(wide);
+        .with(super::squares(build));
     let threads = if width < THREADS { 64 } else { THREADS };
     // A group of 32 may lie across the parts of a row: those are quantised afterwards.
     let later = norm.heads > 1 && build.slots[norm.out].bytes.is_some();
@@ -51,7 +46,7 @@ pub(super) fn add(build: &mut Build<'_>, norm: &Norm) -> Result<(), GpuError> {
     let variant = Variant {
         from_rows: 1,
         x: norm.heads,
-        rows_per_y: 1,
+        y: Lines::Rows(1),
         dispatch,
     };
     build.stage(vec![variant], tail);

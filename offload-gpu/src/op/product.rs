@@ -1,16 +1,20 @@
 //! `out[j] = weight[first + j] · input`.
 
+use crate::device::Gpu;
 use crate::error::GpuError;
-use crate::graph::Tier;
-use crate::memory::{Part, Weight};
+use crate::format;
+use crate::fuse::Gated;
+use crate::graph::{Graph, Op, Tier};
+use crate::memory::{Part, Shape, Weight};
 use crate::pipeline::Kernel;
-use crate::plan::{Build, Variant};
+use crate::plan::{Build, Lines, Variant};
 
 /// A product.
 pub(super) struct Product {
     pub(super) input: usize,
     pub(super) weight: usize,
     pub(super) first: usize,
+    pub(super) residual: Option<usize>,
     pub(super) out: usize,
 }
 
@@ -41,7 +45,88 @@ pub(super) fn reading(mut kernel: Kernel, weight: &Weight, part: &Part) -> Kerne
         .count("GROUPS", weight.shape.width / 32)
         .read("weight_fours", "vec4<u32>", &part.buffer)
         .with(include_str!("../wgsl/format/read.wgsl"))
+        .with(include_str!("../wgsl/format/half.wgsl"))
         .with(weight.shape.format.source)
+}
+
+/// The same functions, called `up_…`, for a second weight of the same shape in `part`.
+fn reading_up(kernel: Kernel, weight: &Weight, part: &Part) -> Kernel {
+    let mut text = include_str!("../wgsl/format/half.wgsl").to_owned();
+    let lines = weight.shape.format.source.lines();
+    for line in lines.filter(|line| !line.starts_with("const ")) {
+        text.push_str(line);
+        text.push('\n');
+    }
+    for name in [
+        "weight_words",
+        "weight_fours",
+        "half_at(",
+        "sub_scale(",
+        "unpack(",
+    ] {
+        text = text.replace(name, &format!("up_{name}"));
+    }
+    kernel
+        .read("up_weight_words", "u32", &part.buffer)
+        .read("up_weight_fours", "vec4<u32>", &part.buffer)
+        .with(text)
+}
+
+/// Lanes that share a row of a gated pair.
+const GATED_LANES: usize = 8;
+
+/// Whether two products can be made and gated by one kernel.
+pub(super) fn can_gate(
+    gpu: &Gpu,
+    graph: &Graph,
+    weights: &[Shape],
+    gated: &Gated,
+    at: usize,
+) -> bool {
+    let [gate, up] = [weights[gated.gate.0], weights[gated.up.0]];
+    let whole = |shape: Shape| {
+        let parts = format::parts(shape.format, shape.rows, shape.width, gpu.binding_limit);
+        parts.is_ok_and(|parts| parts.len() == 1)
+    };
+    let width = graph.activations[graph.ops[at].out()].width;
+    graph.tier == Tier::Fast
+        && !gate.format.is_float
+        && (gate.format.id, gate.rows, gate.width) == (up.format.id, up.rows, up.width)
+        && whole(gate)
+        && width.is_multiple_of(32)
+        && gpu.abilities.workgroup as usize >= 64 * GATED_LANES
+}
+
+/// Two products and their gate, for few tokens.
+pub(super) fn gated(build: &mut Build<'_>, gated: &Gated, at: usize) -> Result<(), GpuError> {
+    let Op::Gate { curve, out, .. } = build.graph.ops[at] else {
+        return Err(GpuError::invalid("no gate"));
+    };
+    let [gate, up] = [build.weight(gated.gate.0), build.weight(gated.up.0)];
+    let width = build.width(out);
+    let tail = build.in_tail();
+    let min = gate.shape.format.has_min;
+    let kernel = Kernel::new("product_gated", include_str!("../wgsl/product_gated.wgsl"))
+        .count("FIRST", gated.gate.1)
+        .count("UP_FIRST", gated.up.1)
+        .count("WIDTH_OUT", width)
+        .count("LANES", GATED_LANES)
+        .count("TILE_GROUPS", TILE)
+        .count("MIN_TERMS", if min { 2 * 64 * (TILE + 1) } else { 1 })
+        .read("input", "vec4<u32>", &build.bytes(gated.input)?)
+        .with(include_str!("../wgsl/terms.wgsl"));
+    let kernel = reading(kernel, &gate, &gate.parts[0]);
+    let kernel = reading_up(kernel, &up, &up.parts[0]);
+    let kernel = super::elementwise::curved(build, kernel, curve, out);
+    let kernel = super::results(build, kernel, out, 64 * GATED_LANES);
+    let variant = Variant {
+        from_rows: 1,
+        x: width / 32,
+        y: Lines::Rows(1),
+        dispatch: build.build(kernel, tail)?,
+    };
+    build.stage(vec![variant], tail);
+    Ok(())
 }
 
 pub(super) fn add(build: &mut Build<'_>, product: &Product) -> Result<(), GpuError> {
@@ -98,8 +183,13 @@ fn kernel(
         .count("OUT_FIRST", piece.out_first)
         .count("OUT_WIDTH", build.width(product.out))
         .flag("COMPACT", build.is_compact(product.out))
-        .write("out", "f32", &build.floats(product.out)?)
-        .with(include_str!("../wgsl/emit.wgsl"));
+        .write("out", "f32", &build.floats(product.out)?);
+    let kernel = match product.residual {
+        None => kernel.with(include_str!("../wgsl/emit.wgsl")),
+        Some(residual) => kernel
+            .read("residual", "f32", &build.floats(residual)?)
+            .with(include_str!("../wgsl/emit_added.wgsl")),
+    };
     Ok(reading(kernel, piece.weight, piece.part))
 }
 
@@ -139,13 +229,13 @@ fn bytes(
         Variant {
             from_rows: 1,
             x: piece.rows.div_ceil(ROWS),
-            rows_per_y: 1,
+            y: Lines::Rows(1),
             dispatch: build.build(few, tail)?,
         },
         Variant {
             from_rows: TILES_FROM,
             x: piece.rows.div_ceil(64),
-            rows_per_y: 64,
+            y: Lines::Rows(64),
             dispatch: build.build(many, tail)?,
         },
     ])
@@ -171,7 +261,7 @@ fn decoded(
     Ok(vec![Variant {
         from_rows: 1,
         x: piece.rows.div_ceil(ROWS),
-        rows_per_y: 1,
+        y: Lines::Rows(1),
         dispatch: build.build(one, tail)?,
     }])
 }
@@ -194,7 +284,7 @@ fn floats(
     Ok(vec![Variant {
         from_rows: 1,
         x: piece.rows.div_ceil(8),
-        rows_per_y: 4,
+        y: Lines::Rows(4),
         dispatch: build.build(four, tail)?,
     }])
 }

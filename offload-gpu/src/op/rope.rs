@@ -2,7 +2,7 @@
 
 use crate::error::GpuError;
 use crate::pipeline::Kernel;
-use crate::plan::{Build, Variant};
+use crate::plan::{Build, Lines, Variant};
 
 pub(super) fn add(
     build: &mut Build<'_>,
@@ -25,7 +25,7 @@ pub(super) fn add(
     let variant = Variant {
         from_rows: 1,
         x: width.div_ceil(64),
-        rows_per_y: 1,
+        y: Lines::Rows(1),
         dispatch: build.build(kernel, tail)?,
     };
     build.stage(vec![variant], tail);

@@ -44,6 +44,7 @@ fn translate(op: &engine::Op) -> Op {
             input: id(*input),
             weight: weight(*matrix),
             first: *first,
+            residual: None,
             out: id(*out),
         },
         engine::Op::Bias { input, bias, out } => Op::Bias {

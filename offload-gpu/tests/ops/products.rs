@@ -88,6 +88,7 @@ fn sweep(tier: Tier, name: &str) {
                 input: 0,
                 weight: 0,
                 first: 0,
+                residual: None,
                 out: 1,
             };
             let weight = Stored {
@@ -157,6 +158,7 @@ fn rows_of_a_weight_can_be_used_alone() {
             input: 0,
             weight: 0,
             first,
+            residual: None,
             out: 1,
         };
         let graph = graph(op, &[width, rows], tokens, Tier::Fast);

@@ -199,7 +199,7 @@ fn turns_have_the_bits_of_the_processor() {
                 let angle = |f: &f64| libm::sincos((position + token) as f64 * f);
                 let turns: Vec<(f64, f64)> = frequencies
                     .iter()
-                    .map(|f| angle(f))
+                    .map(angle)
                     .map(|(s, c)| (c * 1.1, s * 1.1))
                     .collect();
                 let (cosines, sines): (Vec<f64>, Vec<f64>) = turns.into_iter().unzip();

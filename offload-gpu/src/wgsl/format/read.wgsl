@@ -14,11 +14,6 @@ struct Group {
 
 const NIBBLES: vec4<u32> = vec4<u32>(0x0f0f0f0fu);
 
-// Half `index` of the plane that begins at word `plane`.
-fn half_at(plane: u32, index: u32) -> f32 {
-    return unpack2x16float(weight_words[plane + index / 2u] >> (16u * (index % 2u))).x;
-}
-
 fn byte_of(word: u32, index: u32) -> u32 {
     return (word >> (8u * index)) & 0xffu;
 }
