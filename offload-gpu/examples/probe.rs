@@ -1,7 +1,8 @@
-//! Measures a model on a device: `probe MODEL.gguf [--device N] [--context N] [--batch N] [--tier f32] [--check]`.
+//! Measures a model on a device: `probe MODEL.gguf [--device N] [--context N] [--batch N] [--from N] [--tier f32] [--halves] [--check]`.
 //!
-//! Prints how fast weights go up, prompts are read (512 tokens) and tokens are made (with the logits read back, and with the token
-//! chosen on the device), then the time of each kind of kernel. With `--check`, how far the logits are from the processor's.
+//! Prints how fast weights go up, prompts are read (512 tokens) and tokens are made (with the logits read back, with the token
+//! chosen on the device, and without waiting for it), then the time of each kind of kernel. With `--halves`, products of many
+//! tokens are made of halves where the device can. With `--check`, how far the logits are from the processor's.
 
 #[path = "../tests/models/translate.rs"]
 mod translate;
@@ -44,7 +45,7 @@ fn main() -> Result<(), Box<dyn Error>> {
         Tier::Fast
     };
     let start = Instant::now();
-    let gpu = Gpu::open(option(&arguments, "--device", 0)?)?;
+    let mut gpu = Gpu::open(option(&arguments, "--device", 0)?)?;
     println!("open {:?}, {:?}", start.elapsed(), gpu.abilities);
     let file = File::open(Path::new(path))?;
     let model = Model::read(&file.gguf()?)?;
@@ -53,8 +54,13 @@ fn main() -> Result<(), Box<dyn Error>> {
     let bytes: u64 = weights.iter().map(|weight| weight.shape.bytes()).sum();
     let seconds = start.elapsed().as_secs_f64();
     println!("{bytes} bytes of weights in {seconds:.2} s, {:.2} GB/s", bytes as f64 / seconds / 1e9);
+    let halves = arguments.iter().any(|argument| argument == "--halves");
+    if arguments.iter().any(|argument| argument == "--assume-matrices") {
+        gpu.assume_matrices();
+    }
     let settings = Settings {
         tier,
+        halves,
         cache: CacheFormat::F16,
         context,
         batch,
@@ -89,10 +95,22 @@ fn main() -> Result<(), Box<dyn Error>> {
     for (name, ns) in by_kernel(plan.timings(&gpu, batch as u32, 1)) {
         println!("  {name:20} {:5} × {:9.2} us", ns.0, ns.1 / ns.0 as f64 / 1e3);
     }
-    prompt(&mut plan, 128.min(batch))?;
-    let first = 128.min(batch);
+    let first = option(&arguments, "--from", 128)?;
+    let mut position = 0;
+    while position < first {
+        let count = batch.min(first - position);
+        let step = Step {
+            tokens: &tokens[..count],
+            count,
+            position,
+            wanted: Wanted::None,
+            choices: vocabulary,
+        };
+        plan.run(&gpu, &step, &[], &mut [], &mut Outcome::default())?;
+        position += count;
+    }
     let count = 128.min(context - first);
-    for read_back in [true, false, true, false] {
+    for read_back in [true, false, true, false, true, false] {
         let mut logits = vec![0.0; vocabulary];
         let (mut token, start) = (1, Instant::now());
         for i in 0..count {
@@ -113,12 +131,20 @@ fn main() -> Result<(), Box<dyn Error>> {
         }
         let rate = count as f64 / start.elapsed().as_secs_f64();
         println!("decode from {first}, logits read back {read_back}: {rate:.1} tokens/s");
+        let (mut last, start) = (0, Instant::now());
+        plan.greedy(&gpu, 1, first, count, vocabulary, &mut |token| {
+            last = token;
+            true
+        })?;
+        let rate = count as f64 / start.elapsed().as_secs_f64();
+        let same = last == token;
+        println!("greedy from {first}: {rate:.1} tokens/s, the same last token: {same}");
     }
     for (name, ns) in by_kernel(plan.timings(&gpu, 1, 1)) {
         println!("  {name:20} {:5} × {:9.2} us", ns.0, ns.1 / ns.0 as f64 / 1e3);
     }
     if arguments.iter().any(|argument| argument == "--check") {
-        check(&gpu, &model, &weights, tier)?;
+        check(&gpu, &model, &weights, tier, halves)?;
     }
     Ok(())
 }
@@ -141,20 +167,22 @@ fn check(
     model: &Model<'_>,
     weights: &[fidelis_offload_gpu::memory::Weight],
     tier: Tier,
+    halves: bool,
 ) -> Result<(), Box<dyn Error>> {
     let vocabulary = model.config.vocabulary;
-    let tokens: Vec<u32> = (0..24).map(|i| ((i * 7919 + 13) % vocabulary) as u32).collect();
+    let tokens: Vec<u32> = (0..150).map(|i| ((i * 7919 + 13) % vocabulary) as u32).collect();
     let settings = Settings {
         tier,
+        halves,
         cache: CacheFormat::F16,
-        context: 64,
-        batch: 16,
-        wanted: 16,
+        context: 256,
+        batch: 100,
+        wanted: 100,
     };
     let mut plan = Plan::new(gpu, graph(&model.graph, &settings), weights)?;
     let mut found = vec![0.0_f32; tokens.len() * vocabulary];
     let mut position = 0;
-    for count in [16, 1, 1, 6] {
+    for count in [100, 1, 1, 6, 20, 1, 20, 1] {
         let step = Step {
             tokens: &tokens[position..][..count],
             count,
@@ -174,7 +202,7 @@ fn check(
             Tier::Fast => CpuTier::Fast,
             Tier::F32 => CpuTier::F32,
         },
-        ..CpuSettings::new(64)?
+        ..CpuSettings::new(256)?
     };
     let mut backend = CpuBackend::new(&model.graph, &cpu)?;
     let step = CpuStep {
@@ -186,6 +214,13 @@ fn check(
     let unequal = found.iter().zip(expected).filter(|(a, b)| a.to_bits() != b.to_bits());
     let largest = expected.iter().fold(0.0_f32, |most, x| most.max(x.abs()));
     let errors = found.iter().zip(expected).map(|(a, b)| (a - b).abs());
+    let top = |row: &[f32]| {
+        let most = row.iter().copied().fold(f32::NEG_INFINITY, f32::max);
+        row.iter().position(|&x| x == most)
+    };
+    let rows = found.chunks(vocabulary).zip(expected.chunks(vocabulary));
+    let agree = rows.filter(|(a, b)| top(a) == top(b)).count();
+    println!("the likeliest of {agree} of {} tokens is the processor's", tokens.len());
     println!(
         "{} of {} logits have other bits than the processor's; the largest difference is {:e} of the largest logit",
         unequal.count(),

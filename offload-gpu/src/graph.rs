@@ -1,5 +1,7 @@
 //! The computation that a plan is made of: operations in order, everything by index.
 
+use std::ops::Range;
+
 /// How numbers are held.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Tier {
@@ -36,6 +38,21 @@ pub struct Rope {
     pub magnitude: f64,
     /// `(2 i, 2 i + 1)` rather than `(i, i + n / 2)`.
     pub neighbours: bool,
+}
+
+impl Rope {
+    /// For each position the cosines of all pairs, then the sines.
+    pub(crate) fn table(&self, positions: Range<usize>) -> Vec<f32> {
+        let mut table = Vec::with_capacity(2 * self.frequencies.len() * positions.len());
+        for position in positions {
+            let angle = |f: &f64| libm::sincos(position as f64 * f);
+            let each = self.frequencies.iter().map(angle);
+            let turns: Vec<(f64, f64)> = each.collect();
+            table.extend(turns.iter().map(|(_, c)| (c * self.magnitude) as f32));
+            table.extend(turns.iter().map(|(s, _)| (s * self.magnitude) as f32));
+        }
+        table
+    }
 }
 
 /// The keys and values that one layer remembers.
@@ -192,6 +209,9 @@ pub struct Graph {
     pub batch: usize,
     /// How numbers are held.
     pub tier: Tier,
+    /// Whether products of many tokens may be made of halves, where the device multiplies matrices of them, rather than be the
+    /// processor's bits.
+    pub halves: bool,
     /// The intermediate that the host gives, if not token ids.
     pub input: Option<usize>,
     /// The most rows of logits of a step.

@@ -7,10 +7,12 @@
 mod check;
 mod describe;
 pub mod device;
+mod encode;
 pub mod error;
 pub mod format;
 mod fuse;
 pub mod graph;
+mod greedy;
 #[expect(unsafe_code, reason = "the border of a C contract")]
 mod guard;
 mod host;
@@ -21,5 +23,7 @@ pub mod pipeline;
 pub mod plan;
 pub mod run;
 mod timing;
+#[expect(unsafe_code, reason = "two promises to wgpu")]
+mod trust;
 
 pub use guard::fidelis_offload_entry;

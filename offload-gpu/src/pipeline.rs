@@ -2,6 +2,7 @@
 
 use crate::device::Gpu;
 use crate::error::GpuError;
+use crate::trust;
 use std::collections::HashMap;
 use std::fmt::Write as _;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -33,6 +34,8 @@ enum Access {
 /// A kernel in the making: constants, buffers and text.
 pub struct Kernel {
     name: &'static str,
+    extensions: String,
+    unchecked: bool,
     constants: String,
     buffers: Vec<(String, &'static str, Access, wgpu::Buffer)>,
     text: Vec<String>,
@@ -43,10 +46,24 @@ impl Kernel {
     pub fn new(name: &'static str, main: &str) -> Self {
         Self {
             name,
+            extensions: String::new(),
+            unchecked: false,
             constants: String::new(),
             buffers: vec![],
             text: vec![main.to_owned()],
         }
+    }
+
+    /// `enable name;`
+    pub fn enable(mut self, name: &str) -> Self {
+        let _ = writeln!(self.extensions, "enable {name};");
+        self
+    }
+
+    /// Leaves out the checks that wgpu adds to loops and indices.
+    pub fn unchecked(mut self) -> Self {
+        self.unchecked = true;
+        self
     }
 
     /// `const NAME: u32 = value;`
@@ -88,7 +105,8 @@ impl Kernel {
     }
 
     fn source(&self) -> String {
-        let mut source = self.constants.clone();
+        let mut source = self.extensions.clone();
+        source.push_str(&self.constants);
         for (i, (name, element, access, _)) in self.buffers.iter().enumerate() {
             let access = match access {
                 Access::Read => "read",
@@ -176,10 +194,15 @@ impl Kernel {
             label: Some(self.name),
             entries: &entries,
         });
-        let module = device.create_shader_module(wgpu::ShaderModuleDescriptor {
+        let descriptor = wgpu::ShaderModuleDescriptor {
             label: Some(self.name),
             source: wgpu::ShaderSource::Wgsl(source.into()),
-        });
+        };
+        let module = if self.unchecked {
+            trust::unchecked(device, descriptor)
+        } else {
+            device.create_shader_module(descriptor)
+        };
         let pipeline_layout = device.create_pipeline_layout(&wgpu::PipelineLayoutDescriptor {
             label: Some(self.name),
             bind_group_layouts: &[Some(&layout)],

@@ -2,6 +2,7 @@
 
 use crate::check;
 use crate::device::Gpu;
+use crate::encode::Form;
 use crate::error::GpuError;
 use crate::fuse::{self, Shortcut};
 use crate::graph::{Graph, Op};
@@ -9,6 +10,7 @@ use crate::layout::{self, Layout};
 use crate::memory::{Shape, Weight};
 use crate::op;
 use crate::pipeline::{Dispatch, Kernel};
+use std::ops::Range;
 
 /// How many workgroups there are beside one another.
 #[derive(Clone, Copy, Debug)]
@@ -106,8 +108,14 @@ pub struct Plan {
     pub(crate) tail_from: usize,
     /// Positions read.
     pub(crate) read: usize,
+    /// Positions whose angles are on the device.
+    pub(crate) turns: Range<usize>,
+    /// Whether a step may have reported faults that are still there.
+    pub(crate) faulty: bool,
     /// Host memory that results are copied to, kept between steps.
     pub(crate) landing: Option<wgpu::Buffer>,
+    /// The commands of a step that may be asked for next.
+    pub(crate) ahead: Option<(Form, wgpu::CommandBuffer)>,
     /// Bytes of device memory that the plan holds.
     pub bytes: u64,
 }
@@ -220,6 +228,9 @@ impl Plan {
             bytes,
             vocabulary,
             landing: None,
+            ahead: None,
+            turns: 0..0,
+            faulty: false,
             tail_from: tail,
             graph,
             stages,

@@ -3,9 +3,9 @@
 use crate::device::Gpu;
 use crate::error::GpuError;
 use crate::layout;
-use crate::plan::{Extent, Plan, Stage};
-use std::sync::Arc;
-use std::sync::atomic::{AtomicU8, Ordering};
+use crate::encode::{Form, faults, read};
+use crate::plan::Plan;
+use std::ops::Range;
 
 /// Which rows of logits are wanted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -58,13 +58,6 @@ pub struct Outcome<'a> {
     pub chosen: Option<&'a mut u32>,
 }
 
-/// A span to be copied to the host.
-struct Copy<'a> {
-    buffer: &'a wgpu::Buffer,
-    from: u64,
-    bytes: u64,
-}
-
 impl Plan {
     /// Runs a step. `writes` come before it, `places` and `outcome` after it.
     ///
@@ -87,70 +80,34 @@ impl Plan {
             Wanted::Last => step.count - 1..step.count,
             Wanted::All => 0..step.count,
         };
-        self.send(gpu, step, &wanted, writes);
-        let kept = self.landing.take();
-        let mut copies = vec![Copy {
-            buffer: &self.faults,
-            from: 0,
-            bytes: 4,
-        }];
-        if outcome.chosen.is_some() {
-            copies.push(Copy {
-                buffer: &self.chosen,
-                from: 0,
-                bytes: 4,
-            });
-        }
-        let logits = self.graph.logits;
-        if let Some(found) = &outcome.logits {
-            let first = if self.compact[logits] { 0 } else { wanted.start };
-            let width = self.graph.activations[logits].width;
-            copies.push(Copy {
-                buffer: self.floats(logits)?,
-                from: 4 * (first * width) as u64,
-                bytes: 4 * found.len() as u64,
-            });
-        }
-        for place in places.iter() {
-            let id = place.activation;
-            let first = if self.in_tail(id) && !self.compact[id] {
-                wanted.start
-            } else {
-                0
-            };
-            copies.push(Copy {
-                buffer: self.floats(id)?,
-                from: 4 * (first * self.graph.activations[id].width) as u64,
-                bytes: 4 * place.values.len() as u64,
-            });
-        }
-        let bytes: u64 = copies.iter().map(|copy| copy.bytes).sum();
-        let landing = match kept {
-            Some(landing) if landing.size() >= bytes => landing,
-            _ => landing(gpu, bytes)?,
+        let form = Form {
+            count: step.count,
+            position: step.position,
+            wanted: (wanted.start, wanted.end),
+            chosen: outcome.chosen.is_some(),
+            logits: outcome.logits.as_ref().map_or(0, |logits| logits.len()),
         };
-        let mut encoder = gpu.device.create_command_encoder(&Default::default());
-        encoder.clear_buffer(&self.faults, 0, None);
-        {
-            let mut pass = encoder.begin_compute_pass(&Default::default());
-            let choice = outcome.chosen.as_ref().map_or(&[][..], |_| &self.choice[..]);
-            for stage in self.stages.iter().chain(choice) {
-                let rows = if stage.tail { wanted.len() } else { step.count };
-                let extent = Extent {
-                    rows: rows as u32,
-                    position: step.position,
-                };
-                encode(&mut pass, stage, extent);
+        self.send(gpu, step, &wanted, writes);
+        let commands = match self.ahead.take() {
+            Some((ready, commands)) if ready == form && places.is_empty() => commands,
+            _ => {
+                let ids = places.iter().map(|place| (place.activation, place.values.len()));
+                self.encode(gpu, &form, &ids.collect::<Vec<_>>())?
             }
+        };
+        self.faulty = true;
+        gpu.queue.submit([commands]);
+        // While the device is at work: what will probably be asked for next.
+        if step.count == 1 && places.is_empty() && step.position + 1 < self.graph.context {
+            let next = Form {
+                position: step.position + 1,
+                ..form
+            };
+            self.ahead = Some((next, self.encode(gpu, &next, &[])?));
         }
-        let mut at = 0;
-        for copy in &copies {
-            encoder.copy_buffer_to_buffer(copy.buffer, copy.from, &landing, at, copy.bytes);
-            at += copy.bytes;
-        }
-        gpu.queue.submit([encoder.finish()]);
-        let words = read(gpu, &landing, bytes)?;
-        self.landing = Some(landing);
+        let bytes = 4 * form.words(places.iter().map(|place| place.values.len()).sum());
+        let landing = self.landing.as_ref().ok_or_else(|| GpuError::invalid("no landing"))?;
+        let words = read(gpu, landing, bytes)?;
         let mut words = &words[..];
         let mut next = |count: usize| {
             let (now, later) = words.split_at(count);
@@ -158,6 +115,7 @@ impl Plan {
             now
         };
         faults(next(1)[0])?;
+        self.faulty = false;
         if let Some(chosen) = &mut outcome.chosen {
             **chosen = next(1)[0];
         }
@@ -194,7 +152,7 @@ impl Plan {
         self.read = read;
     }
 
-    fn floats(&self, id: usize) -> Result<&wgpu::Buffer, GpuError> {
+    pub(crate) fn floats(&self, id: usize) -> Result<&wgpu::Buffer, GpuError> {
         let floats = self.slots[id].floats.as_ref();
         floats.ok_or_else(|| GpuError::invalid(format!("intermediate {id} is not observed")))
     }
@@ -276,7 +234,7 @@ impl Plan {
     }
 
     /// Whether all that the position sees is still remembered.
-    fn holds(&self, position: usize) -> bool {
+    pub(crate) fn holds(&self, position: usize) -> bool {
         let graph = &self.graph;
         graph.caches.iter().all(|cache| {
             let first = cache
@@ -288,37 +246,16 @@ impl Plan {
 
     /// Sends what kernels need to know of the step.
     fn send(
-        &self,
+        &mut self,
         gpu: &Gpu,
         step: &Step<'_>,
-        wanted: &std::ops::Range<usize>,
+        wanted: &Range<usize>,
         writes: &[Values<'_>],
     ) {
-        let words = [
-            step.position,
-            step.count,
-            wanted.start,
-            wanted.len(),
-            0,
-            step.choices,
-            0,
-            0,
-        ];
-        let words = words.map(|word| word as u32);
+        self.send_step(gpu, step.position, step.count, wanted, step.choices);
         let write = |buffer: &wgpu::Buffer, bytes: &[u8]| gpu.queue.write_buffer(buffer, 0, bytes);
-        write(&self.step, bytemuck::cast_slice(&words));
         if !step.tokens.is_empty() {
             write(&self.tokens, bytemuck::cast_slice(step.tokens));
-        }
-        for (rope, buffer) in self.graph.ropes.iter().zip(&self.angles) {
-            let mut table = Vec::with_capacity(2 * rope.frequencies.len() * step.count);
-            for token in 0..step.count {
-                let angle = |f: &f64| libm::sincos((step.position + token) as f64 * f);
-                let each = rope.frequencies.iter().map(angle);
-                table.extend(each.clone().map(|(_, c)| (c * rope.magnitude) as f32));
-                table.extend(each.map(|(s, _)| (s * rope.magnitude) as f32));
-            }
-            write(buffer, bytemuck::cast_slice(&table));
         }
         for values in writes {
             if let Some(buffer) = &self.slots[values.activation].floats {
@@ -326,61 +263,43 @@ impl Plan {
             }
         }
     }
+
+    /// Sends where the step is, and the angles if those on the device are of other positions.
+    pub(crate) fn send_step(
+        &mut self,
+        gpu: &Gpu,
+        position: usize,
+        count: usize,
+        wanted: &Range<usize>,
+        choices: usize,
+    ) {
+        if position < self.turns.start || position + count > self.turns.end {
+            // One token is mostly followed by others.
+            let ahead = if count == 1 { TURNS_AHEAD } else { count };
+            self.turns = position..position + ahead.min(self.graph.batch).max(count);
+            for (rope, buffer) in self.graph.ropes.iter().zip(&self.angles) {
+                let table = rope.table(self.turns.clone());
+                gpu.queue.write_buffer(buffer, 0, bytemuck::cast_slice(&table));
+            }
+        }
+        let words = [
+            position,
+            count,
+            wanted.start,
+            wanted.len(),
+            0,
+            choices,
+            position - self.turns.start,
+            0,
+        ];
+        let words = words.map(|word| word as u32);
+        gpu.queue.write_buffer(&self.step, 0, bytemuck::cast_slice(&words));
+        if self.faulty {
+            gpu.queue.write_buffer(&self.faults, 0, &[0; 4]);
+        }
+    }
 }
 
-/// Host memory that the device can write.
-pub(crate) fn landing(gpu: &Gpu, bytes: u64) -> Result<wgpu::Buffer, GpuError> {
-    let usage = wgpu::BufferUsages::MAP_READ | wgpu::BufferUsages::COPY_DST;
-    gpu.buffer("results", bytes.next_power_of_two().min(gpu.binding_limit).max(bytes), usage)
-}
+/// For how many positions angles are computed at a time when tokens come one by one.
+const TURNS_AHEAD: usize = 64;
 
-pub(crate) fn encode(pass: &mut wgpu::ComputePass<'_>, stage: &Stage, extent: Extent) {
-    let Some(variant) = stage.variant(extent.rows) else {
-        return;
-    };
-    let lines = variant.y.count(extent);
-    if lines == 0 {
-        return;
-    }
-    pass.set_pipeline(&variant.dispatch.pipeline);
-    pass.set_bind_group(0, &variant.dispatch.group, &[]);
-    pass.dispatch_workgroups(variant.x as u32, lines, 1);
-}
-
-/// Waits for the step and takes what it left.
-pub(crate) fn read(gpu: &Gpu, landing: &wgpu::Buffer, bytes: u64) -> Result<Vec<u32>, GpuError> {
-    let state = Arc::new(AtomicU8::new(0));
-    let seen = Arc::clone(&state);
-    landing.map_async(wgpu::MapMode::Read, 0..bytes, move |result| {
-        seen.store(if result.is_ok() { 1 } else { 2 }, Ordering::Release);
-    });
-    gpu.wait(|| state.load(Ordering::Acquire) != 0)?;
-    if state.load(Ordering::Acquire) == 2 {
-        gpu.check("reading results")?;
-        return Err(GpuError::Refused {
-            what: "reading results".to_owned(),
-            why: "the memory cannot be mapped".to_owned(),
-        });
-    }
-    let view = landing.get_mapped_range(0..bytes);
-    let words = view.map(|view| bytemuck::pod_collect_to_vec(&view));
-    let words = words.map_err(|error| GpuError::Refused {
-        what: "reading results".to_owned(),
-        why: error.to_string(),
-    });
-    landing.unmap();
-    gpu.check("a step")?;
-    words
-}
-
-/// What kernels found.
-fn faults(bits: u32) -> Result<(), GpuError> {
-    if bits & 2 != 0 {
-        return Err(GpuError::CacheOverflow);
-    }
-    if bits & 5 != 0 {
-        let what = if bits & 1 != 0 { "an intermediate" } else { "the logits" };
-        return Err(GpuError::NonFinite { what });
-    }
-    Ok(())
-}

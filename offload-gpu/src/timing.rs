@@ -1,9 +1,9 @@
 //! How long each kernel of a step takes, for whoever makes them faster.
 
 use crate::device::Gpu;
+use crate::encode::{encode, landing, read};
 use crate::error::GpuError;
 use crate::plan::{Extent, Plan};
-use crate::run::{encode, landing, read};
 
 impl Plan {
     /// Runs the stages of the last step once more, each in a pass of its own, and gives their kernels' names and nanoseconds.

@@ -53,6 +53,7 @@ fn found(gpu: &Gpu, model: &Model<'_>, tier: Tier, tokens: &[u32], steps: &[usiz
     };
     let settings = Settings {
         tier,
+        halves: false,
         cache,
         context: CONTEXT,
         batch,

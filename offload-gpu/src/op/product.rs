@@ -8,6 +8,7 @@ use crate::graph::{Graph, Op, Tier};
 use crate::memory::{Part, Shape, Weight};
 use crate::pipeline::Kernel;
 use crate::plan::{Build, Lines, Variant};
+use std::fmt::Write as _;
 
 /// A product.
 pub(super) struct Product {
@@ -225,7 +226,7 @@ fn bytes(
     .count("MINS", if piece.weight.shape.format.id == 10 { 128 } else { 1 })
     .read("input", "vec4<u32>", &input)
     .with(include_str!("../wgsl/terms.wgsl"));
-    Ok(vec![
+    let mut variants = vec![
         Variant {
             from_rows: 1,
             x: piece.rows.div_ceil(ROWS),
@@ -238,7 +239,119 @@ fn bytes(
             y: Lines::Rows(64),
             dispatch: build.build(many, tail)?,
         },
-    ])
+    ];
+    if build.graph.halves && build.gpu.abilities.matrices {
+        for tile in &HALF_TILES {
+            if let Some(variant) = halves(build, product, piece, tile)? {
+                variants.push(variant);
+            }
+        }
+    }
+    Ok(variants)
+}
+
+/// The shape of a workgroup's share of a product of halves, in matrices of 16 × 16.
+struct HalfTile {
+    /// Subgroups beside one another, along rows and along tokens.
+    parts: [usize; 2],
+    /// Matrices of a subgroup, along rows and along tokens.
+    matrices: [usize; 2],
+    /// It is taken if there are so many workgroups at least.
+    groups: usize,
+}
+
+/// Smaller tiles keep more of a device busy, larger ones read less.
+const HALF_TILES: [HalfTile; 2] = [
+    HalfTile {
+        parts: [2, 2],
+        matrices: [2, 2],
+        groups: 0,
+    },
+    HalfTile {
+        parts: [4, 2],
+        matrices: [2, 4],
+        groups: 256,
+    },
+];
+
+/// From how many tokens on products are made of halves.
+const HALVES_FROM: usize = 16;
+
+/// The product by cooperative matrices.
+fn halves(
+    build: &Build<'_>,
+    product: &Product,
+    piece: &Piece<'_>,
+    tile: &HalfTile,
+) -> Result<Option<Variant>, GpuError> {
+    let [rows, tokens] = [0, 1].map(|i| 16 * tile.parts[i] * tile.matrices[i]);
+    let across = piece.rows.div_ceil(rows);
+    let from_rows = HALVES_FROM.max((tile.groups.div_ceil(across).max(1) - 1) * tokens + 1);
+    if from_rows > build.graph.batch {
+        return Ok(None);
+    }
+    let kernel = kernel(build, "product_halves", &half_text(tile), product, piece)?
+        .enable("f16")
+        .enable("wgpu_cooperative_matrix")
+        .unchecked()
+        .count("TILE_ROWS", rows)
+        .count("TILE_TOKENS", tokens)
+        .count("THREADS", 32 * tile.parts[0] * tile.parts[1])
+        .count("ROW_PARTS", tile.parts[0])
+        .count("COLUMNS", tile.matrices[0])
+        .count("LINES", tile.matrices[1])
+        .read("input", "vec4<u32>", &build.bytes(product.input)?);
+    Ok(Some(Variant {
+        from_rows: from_rows as u32,
+        x: across,
+        y: Lines::Rows(tokens as u32),
+        dispatch: build.build(kernel, build.in_tail())?,
+    }))
+}
+
+/// The kernel's text, with a line for every matrix: there are no arrays of them.
+fn half_text(tile: &HalfTile) -> String {
+    let [columns, lines] = tile.matrices;
+    let each = || (0..lines).flat_map(|i| (0..columns).map(move |j| (i, j)));
+    let mut begin = String::new();
+    let mut multiply = String::new();
+    let mut end = String::new();
+    for i in 0..lines {
+        let _ = writeln!(
+            multiply,
+            "let x{i} = coopLoadT<coop_mat16x16<f16, A>>(&x_tile[(token_part + {}u) * STRIDE + k], STRIDE);",
+            16 * i
+        );
+    }
+    for j in 0..columns {
+        let _ = writeln!(
+            multiply,
+            "let w{j} = coopLoad<coop_mat16x16<f16, B>>(&w_tile[(row_part + {}u) * STRIDE + k], STRIDE);",
+            16 * j
+        );
+    }
+    for (i, j) in each() {
+        let _ = writeln!(begin, "var sum_{i}_{j} = coop_mat16x16<f32, C>();");
+        let _ = writeln!(multiply, "sum_{i}_{j} = coopMultiplyAdd(x{i}, w{j}, sum_{i}_{j});");
+        let _ = writeln!(
+            end,
+            "{{
+    let sum = sum_{i}_{j};
+    let at = 256u * subgroup;
+    let stride = 16u;
+    coopStoreT(sum, &staged[at], stride);
+    workgroupBarrier();
+    store(lane % 32u, at, first_row + row_part + {}u, first_token + token_part + {}u);
+    workgroupBarrier();
+}}",
+            16 * j,
+            16 * i
+        );
+    }
+    include_str!("../wgsl/product_halves.wgsl")
+        .replace("//BEGIN", &begin)
+        .replace("//MULTIPLY", &multiply)
+        .replace("//END", &end)
 }
 
 fn decoded(

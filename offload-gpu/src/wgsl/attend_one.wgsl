@@ -82,8 +82,9 @@ fn turned(k: u32) -> f32 {
     let second = select(k >= PAIRS, k % 2u == 1u, NEIGHBOURS);
     let a = raw[select(pair, 2u * pair, NEIGHBOURS)];
     let b = raw[select(pair + PAIRS, 2u * pair + 1u, NEIGHBOURS)];
-    let cosine = angles[pair];
-    let sine = angles[PAIRS + pair];
+    let turn = step.turns * 2u * PAIRS;
+    let cosine = angles[turn + pair];
+    let sine = angles[turn + PAIRS + pair];
     if second {
         return exact(a * sine) + exact(b * cosine);
     }

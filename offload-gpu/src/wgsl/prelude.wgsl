@@ -12,8 +12,9 @@ struct Step {
     zero: u32,
     // How many logits of a row may be chosen.
     choices: u32,
-    unused_0: u32,
-    unused_1: u32,
+    // How many positions' angles lie before the first token's.
+    turns: u32,
+    unused: u32,
 }
 
 @group(0) @binding(0) var<uniform> step: Step;

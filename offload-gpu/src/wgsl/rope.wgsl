@@ -20,8 +20,9 @@ fn turned(start: u32, k: u32, row: u32) -> f32 {
     let second = select(k >= PAIRS, k % 2u == 1u, NEIGHBOURS);
     let a = input[start + select(pair, 2u * pair, NEIGHBOURS)];
     let b = input[start + select(pair + PAIRS, 2u * pair + 1u, NEIGHBOURS)];
-    let cosine = angles[row * 2u * PAIRS + pair];
-    let sine = angles[row * 2u * PAIRS + PAIRS + pair];
+    let turn = (step.turns + row) * 2u * PAIRS;
+    let cosine = angles[turn + pair];
+    let sine = angles[turn + PAIRS + pair];
     if second {
         return exact(a * sine) + exact(b * cosine);
     }

@@ -98,6 +98,7 @@ impl Shape {
             context: positions,
             batch: steps.iter().copied().max().expect("a step"),
             tier: Tier::F32,
+            halves: false,
             input: None,
             wanted: 1,
         };

@@ -28,6 +28,24 @@ pub(crate) fn gpu() -> Option<&'static Gpu> {
     .as_ref()
 }
 
+/// The device, taking it that it multiplies matrices of halves, if it says that it can at all.
+pub(crate) fn gpu_of_matrices() -> Option<&'static Gpu> {
+    static GPU: OnceLock<Option<Gpu>> = OnceLock::new();
+    GPU.get_or_init(|| {
+        gpu()?;
+        let wanted = std::env::var("FIDELIS_GPU").ok();
+        let index = wanted.map_or(0, |index| index.parse().expect("a number of an adapter"));
+        let mut gpu = Gpu::open(index).expect("an adapter gives a device");
+        gpu.assume_matrices();
+        if !gpu.abilities.matrices {
+            println!("{} has no cooperative matrices: they were not tested", gpu.name);
+            return None;
+        }
+        Some(gpu)
+    })
+    .as_ref()
+}
+
 /// Random numbers that are the same everywhere.
 pub(crate) struct Source(pub(crate) Pcg64Mcg);
 
@@ -67,7 +85,7 @@ impl Source {
             self.0.fill_bytes(block);
             let moderate = with_layout!(format, L => (0..<L as fidelis_simd::quant::Layout>::GROUPS).all(|g| {
                 let group = <L as fidelis_simd::quant::Layout>::group(block, g);
-                group.values::<f32>().iter().all(|x| x.abs() < 1e6)
+                group.values::<f32>().iter().all(|x| x.abs() < 6e4)
             }), float => true);
             if moderate {
                 return;
@@ -101,6 +119,7 @@ pub(crate) fn graph(op: Op, widths: &[usize], tokens: usize, tier: Tier) -> Grap
         context: 1024,
         batch: tokens,
         tier,
+        halves: false,
         input: None,
         wanted: 1,
     }
