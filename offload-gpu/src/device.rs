@@ -25,6 +25,8 @@ pub struct Abilities {
     pub storage_buffers: u32,
     /// Lanes of a workgroup.
     pub workgroup: u32,
+    /// Bytes of a workgroup's memory.
+    pub workgroup_bytes: u32,
     /// Subgroups multiply matrices of 16 × 16 halves and add floats.
     pub matrices: bool,
 }
@@ -257,6 +259,7 @@ impl Gpu {
                 subgroup,
                 storage_buffers: limits.max_storage_buffers_per_shader_stage,
                 workgroup: limits.max_compute_invocations_per_workgroup,
+                workgroup_bytes: limits.max_compute_workgroup_storage_size,
                 matrices: subgroup == Some(32)
                     && limits.max_compute_workgroup_storage_size >= MATRIX_BYTES
                     && has_matrices(adapter),

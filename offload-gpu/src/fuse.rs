@@ -22,6 +22,25 @@ pub(crate) enum ShortcutKind {
     Attend(Box<Attended>),
     /// Two products and the gate between them.
     Gated(Gated),
+    /// A norm, a sum, and the norm of the sum.
+    Norms(Norms),
+}
+
+/// A norm of a result, what it is added to, and the norm of both.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Norms {
+    /// What is normalised.
+    pub(crate) input: usize,
+    /// Weight and epsilon of the first norm.
+    pub(crate) first: (usize, f32),
+    /// What is added.
+    pub(crate) other: usize,
+    /// The sum.
+    pub(crate) sum: usize,
+    /// Weight and epsilon of the second norm.
+    pub(crate) second: (usize, f32),
+    /// The result.
+    pub(crate) out: usize,
 }
 
 /// A head's way from projection to attention.
@@ -116,6 +135,7 @@ pub(crate) fn shortcuts(graph: &Graph) -> Vec<Shortcut> {
     let each = (0..graph.ops.len()).filter_map(|at| match graph.ops[at] {
         Op::Attend(attend) => attended(graph, &uses, at, attend),
         Op::Gate { gate, up, .. } => gated(graph, &uses, at, gate, up),
+        Op::Norm { .. } => norms(graph, &uses, at),
         _ => None,
     });
     each.collect()
@@ -201,6 +221,48 @@ fn gated(graph: &Graph, uses: &Uses, at: usize, gate: usize, up: usize) -> Optio
     })
 }
 
+/// A norm and a sum right before the norm at hand.
+fn norms(graph: &Graph, uses: &Uses, at: usize) -> Option<Shortcut> {
+    let [
+        Op::Norm {
+            input,
+            weight,
+            epsilon,
+            heads: 1,
+            out: normed,
+        },
+        Op::Add { a, b, out: sum },
+        Op::Norm {
+            input: summed,
+            weight: next_weight,
+            epsilon: next_epsilon,
+            heads: 1,
+            out,
+        },
+    ] = *graph.ops.get(at.checked_sub(2)?..=at)?
+    else {
+        return None;
+    };
+    let other = if a == normed { b } else { a };
+    // Nobody may want the sum's bytes.
+    let products = uses.readers[sum].iter().any(|&reader| matches!(graph.ops[reader], Op::MatMul { input, .. } if input == sum));
+    let fits = (a == normed) != (b == normed) && sum == summed && !products;
+    let norms = Norms {
+        input,
+        first: (weight, epsilon),
+        other,
+        sum,
+        second: (next_weight, next_epsilon),
+        out,
+    };
+    (fits && uses.is_private(graph, normed, at - 1)).then(|| Shortcut {
+        at,
+        others: vec![at - 2, at - 1],
+        below: u32::MAX,
+        kind: ShortcutKind::Norms(norms),
+    })
+}
+
 impl Shortcut {
     /// The intermediates that the kernel reads.
     pub(crate) fn inputs(&self) -> Vec<usize> {
@@ -209,6 +271,7 @@ impl Shortcut {
                 vec![attended.query, attended.key, attended.attend.value]
             }
             ShortcutKind::Gated(gated) => vec![gated.input],
+            ShortcutKind::Norms(norms) => vec![norms.input, norms.other],
         }
     }
 }

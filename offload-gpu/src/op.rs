@@ -76,6 +76,7 @@ pub(crate) fn shortcut(build: &mut Build<'_>, shortcut: &Shortcut) -> Result<(),
     match &shortcut.kind {
         ShortcutKind::Attend(attended) => attend::one(build, attended),
         ShortcutKind::Gated(gated) => product::gated(build, gated, shortcut.at),
+        ShortcutKind::Norms(norms) => norm::norms(build, norms),
     }
 }
 
@@ -89,6 +90,7 @@ pub(crate) fn has_shortcut(
     match &shortcut.kind {
         ShortcutKind::Attend(_) => gpu.abilities.storage_buffers >= 12,
         ShortcutKind::Gated(gated) => product::can_gate(gpu, graph, weights, gated, shortcut.at),
+        ShortcutKind::Norms(norms) => norm::can_chain(gpu, graph, norms),
     }
 }
 

@@ -198,7 +198,9 @@ impl Plan {
             let replaced = |s: &&Shortcut| s.at == index || s.others.contains(&index);
             build.floor = shortcuts.iter().find(replaced).map_or(0, |s| s.below);
             let failure = |error: GpuError| error.of_op(origins[index]);
-            op::add(&mut build, index).map_err(failure)?;
+            if build.floor < u32::MAX {
+                op::add(&mut build, index).map_err(failure)?;
+            }
             build.floor = 0;
             for shortcut in shortcuts.iter().filter(|shortcut| shortcut.at == index) {
                 build.below = shortcut.below;
