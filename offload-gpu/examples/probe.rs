@@ -93,7 +93,7 @@ fn main() -> Result<(), Box<dyn Error>> {
         println!("prompt {batch}, round {round}: {:.1} tokens/s", batch as f64 / seconds);
     }
     for (name, ns) in by_kernel(plan.timings(&gpu, batch as u32, 1)) {
-        println!("  {name:20} {:5} × {:9.2} us", ns.0, ns.1 / ns.0 as f64 / 1e3);
+        println!("  {name:32} {:5} × {:9.2} us {:9.1} us", ns.0, ns.1 / ns.0 as f64 / 1e3, ns.1 / 1e3);
     }
     let first = option(&arguments, "--from", 128)?;
     let mut position = 0;
@@ -141,7 +141,7 @@ fn main() -> Result<(), Box<dyn Error>> {
         println!("greedy from {first}: {rate:.1} tokens/s, the same last token: {same}");
     }
     for (name, ns) in by_kernel(plan.timings(&gpu, 1, 1)) {
-        println!("  {name:20} {:5} × {:9.2} us", ns.0, ns.1 / ns.0 as f64 / 1e3);
+        println!("  {name:32} {:5} × {:9.2} us {:9.1} us", ns.0, ns.1 / ns.0 as f64 / 1e3, ns.1 / 1e3);
     }
     if arguments.iter().any(|argument| argument == "--check") {
         check(&gpu, &model, &weights, tier, halves)?;
@@ -149,10 +149,10 @@ fn main() -> Result<(), Box<dyn Error>> {
     Ok(())
 }
 
-type Times = Result<Vec<(&'static str, f64)>, fidelis_offload_gpu::error::GpuError>;
+type Times = Result<Vec<(String, f64)>, fidelis_offload_gpu::error::GpuError>;
 
 /// How often each kernel runs, and its nanoseconds in all.
-fn by_kernel(times: Times) -> BTreeMap<&'static str, (usize, f64)> {
+fn by_kernel(times: Times) -> BTreeMap<String, (usize, f64)> {
     let mut kernels = BTreeMap::new();
     for (name, ns) in times.unwrap_or_default() {
         let all: &mut (usize, f64) = kernels.entry(name).or_default();
