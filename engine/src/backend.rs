@@ -5,6 +5,7 @@
     reason = "the workers of a step write their parts of shared memory"
 )]
 mod cpu;
+pub mod offload;
 
 pub use cpu::CpuBackend;
 pub use fidelis_simd::attend::CacheFormat;
@@ -19,6 +20,34 @@ pub struct Step<'s> {
     pub position: usize,
     /// Which logits are wanted.
     pub logits: Logits,
+}
+
+impl Step<'_> {
+    /// Whether the step goes on from `read` positions, fits a context and names known tokens.
+    fn check(&self, read: usize, context: usize, vocabulary: usize) -> Result<(), BackendError> {
+        if self.tokens.is_empty() {
+            return Err(BackendError::NoTokens);
+        }
+        if self.position != read {
+            return Err(BackendError::Position {
+                found: self.position,
+                read,
+            });
+        }
+        let more = self.tokens.len();
+        if more > context - read {
+            return Err(BackendError::ContextFull {
+                context,
+                read,
+                more,
+            });
+        }
+        let unknown = |&&token: &&u32| token as usize >= vocabulary;
+        match self.tokens.iter().find(unknown) {
+            Some(&token) => Err(BackendError::Token { token, vocabulary }),
+            None => Ok(()),
+        }
+    }
 }
 
 /// Which tokens of a step logits are wanted of.
@@ -39,6 +68,81 @@ pub trait Observer {
     /// The values of a checkpoint, exactly: row-major, `shape` slowest first. A step that is cut into batches
     /// shows every batch.
     fn saw(&mut self, name: &str, shape: &[usize], values: &[f64]);
+}
+
+/// Tokens to be chosen one after another, each the largest of its logits.
+#[derive(Clone, Copy, Debug)]
+pub struct Greedy<'s> {
+    /// The first token to read.
+    pub token: u32,
+    /// Tokens to choose, at least one, so many that they fit the context.
+    pub count: usize,
+    /// Logits that count; those beyond are padding.
+    pub choices: usize,
+    /// Token ids that end it.
+    pub ends: &'s [u32],
+}
+
+/// A machine that runs one model and remembers what it has read.
+pub trait Backend: Send {
+    /// Reads the tokens of a step, in batches.
+    ///
+    /// The result holds the logits that were asked for, `[tokens, vocabulary]`.
+    ///
+    /// # Errors
+    ///
+    /// [`BackendError`]; the back end then remembers what it did before the step, or nothing if a window has moved on:
+    /// [`Self::position`] tells.
+    fn forward(&mut self, step: &Step<'_>) -> Result<&[f32], BackendError>;
+
+    /// As [`Self::forward`], showing intermediates on the way.
+    ///
+    /// # Errors
+    ///
+    /// As for [`Self::forward`], and for intermediates that the back end cannot show.
+    fn forward_observed(
+        &mut self,
+        step: &Step<'_>,
+        observer: &mut dyn Observer,
+    ) -> Result<&[f32], BackendError>;
+
+    /// The logits of the last step before they were rounded to `f32`, if they were.
+    fn exact_logits(&self) -> Option<&[f64]> {
+        None
+    }
+
+    /// Reads a token at the present position and chooses the next, so many times, without showing logits; an ending token is the last.
+    /// All of them but the last are then read. `None`: the back end does not choose.
+    ///
+    /// # Errors
+    ///
+    /// As for [`Self::forward`].
+    fn greedy(&mut self, greedy: &Greedy<'_>) -> Result<Option<Vec<u32>>, BackendError> {
+        let _ = greedy;
+        Ok(None)
+    }
+
+    /// Positions read.
+    fn position(&self) -> usize;
+
+    /// Positions that can be remembered.
+    fn context(&self) -> usize;
+
+    /// Tokens read together, at most.
+    fn batch(&self) -> usize;
+
+    /// Forgets from `position` on; false, and nothing is forgotten, if a sliding window no longer
+    /// holds what the position sees.
+    fn rewind(&mut self, position: usize) -> bool;
+
+    /// Forgets everything.
+    fn reset(&mut self);
+
+    /// Bytes of the keys and values, and of the intermediates.
+    fn memory_bytes(&self) -> usize;
+
+    /// What runs the model, for people.
+    fn machine(&self) -> String;
 }
 
 /// How numbers are held.
@@ -99,6 +203,9 @@ pub enum BackendError {
         /// Which.
         setting: &'static str,
     },
+    /// A plug-in or its device.
+    #[error(transparent)]
+    Offload(#[from] offload::OffloadError),
     /// The worker threads could not be started.
     #[error("cannot start {threads} worker threads")]
     Threads {

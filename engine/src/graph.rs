@@ -200,3 +200,46 @@ pub struct Graph<'a> {
     /// The last intermediate: `[tokens, vocabulary]`.
     pub logits: TensorId,
 }
+
+impl Graph<'_> {
+    /// Token ids are below this: the rows of the embedding.
+    pub fn vocabulary(&self) -> usize {
+        let table = self.ops.iter().find_map(|op| match op {
+            Op::Embed { table, .. } => Some(self.weights[table.0 as usize].shape.rows()),
+            _ => None,
+        });
+        table.unwrap_or(0)
+    }
+}
+
+impl Op {
+    /// What it reads.
+    pub fn reads(&self) -> Vec<TensorId> {
+        match self {
+            Self::Embed { .. } => vec![],
+            Self::Norm { input, .. }
+            | Self::MatMul { input, .. }
+            | Self::Rope { input, .. }
+            | Self::Bias { input, .. }
+            | Self::SoftCap { input, .. } => vec![*input],
+            Self::Attend(attend) => vec![attend.query, attend.key, attend.value],
+            Self::Gate { gate, up, .. } => vec![*gate, *up],
+            Self::Add { a, b, .. } => vec![*a, *b],
+        }
+    }
+
+    /// What it writes.
+    pub fn out(&self) -> TensorId {
+        match self {
+            Self::Embed { out, .. }
+            | Self::Norm { out, .. }
+            | Self::MatMul { out, .. }
+            | Self::Rope { out, .. }
+            | Self::Bias { out, .. }
+            | Self::SoftCap { out, .. }
+            | Self::Gate { out, .. }
+            | Self::Add { out, .. } => *out,
+            Self::Attend(attend) => attend.out,
+        }
+    }
+}

@@ -165,6 +165,11 @@ impl Sampler {
         &self.settings
     }
 
+    /// Whether it always chooses the largest logit, of equal ones the first, and draws nothing.
+    pub fn is_greedy(&self) -> bool {
+        self.settings.is_greedy()
+    }
+
     /// Chooses a token; the chosen one still has to be [accepted](Self::accept).
     ///
     /// # Errors

@@ -1,8 +1,11 @@
 //! A conversation with a model: the loop from prompt to text.
 
-use crate::backend::{BackendError, CpuBackend, Logits, Step};
+mod ahead;
+
+use crate::backend::{Backend, BackendError, Logits, Step};
 use crate::sample::{SampleError, Sampler};
 use crate::text::{Stream, Tokenizer};
+use ahead::Ahead;
 use std::ops::ControlFlow;
 
 /// Why an answer ends early.
@@ -67,7 +70,7 @@ pub struct Limits {
 
 /// A back end, what it has read, and who chooses.
 pub struct Session<'a> {
-    backend: CpuBackend<'a>,
+    backend: Box<dyn Backend + 'a>,
     tokenizer: &'a Tokenizer,
     sampler: Sampler,
     /// The tokens whose keys and values the back end remembers.
@@ -76,7 +79,16 @@ pub struct Session<'a> {
 
 impl<'a> Session<'a> {
     /// A session that has read nothing.
-    pub fn new(backend: CpuBackend<'a>, tokenizer: &'a Tokenizer, sampler: Sampler) -> Self {
+    pub fn new(backend: impl Backend + 'a, tokenizer: &'a Tokenizer, sampler: Sampler) -> Self {
+        Self::boxed(Box::new(backend), tokenizer, sampler)
+    }
+
+    /// The same with a back end of which only that it is one is known.
+    pub fn boxed(
+        backend: Box<dyn Backend + 'a>,
+        tokenizer: &'a Tokenizer,
+        sampler: Sampler,
+    ) -> Self {
         Self {
             backend,
             tokenizer,
@@ -122,7 +134,7 @@ impl<'a> Session<'a> {
             keep = 0;
         }
         self.history.truncate(keep);
-        let batch = self.backend.settings().batch;
+        let batch = self.backend.batch();
         let mut logits = Vec::new();
         while self.history.len() < prompt.len() {
             let position = self.history.len();
@@ -155,6 +167,7 @@ impl<'a> Session<'a> {
             limits,
             produced: 0,
             pending: None,
+            ahead: None,
             ended_with: None,
             stop: None,
         })
@@ -166,8 +179,15 @@ impl<'a> Session<'a> {
     }
 
     /// The back end.
-    pub fn backend(&self) -> &CpuBackend<'a> {
-        &self.backend
+    pub fn backend(&self) -> &(dyn Backend + 'a) {
+        &*self.backend
+    }
+
+    /// Goes on with another back end, which reads the conversation anew.
+    pub fn replace_backend(&mut self, backend: Box<dyn Backend + 'a>) {
+        self.backend = backend;
+        self.backend.reset();
+        self.history.clear();
     }
 
     /// Forgets everything.
@@ -188,6 +208,8 @@ pub struct Reply<'s, 'a> {
     produced: usize,
     /// Chosen, but not read by the back end yet.
     pending: Option<u32>,
+    /// If no logits are wanted.
+    ahead: Option<Ahead>,
     /// The token that ended the answer; it is no piece of it.
     ended_with: Option<u32>,
     stop: Option<Stop>,
@@ -202,6 +224,15 @@ impl Reply<'_, '_> {
     /// Tokens produced, the ending one not counted.
     pub fn produced(&self) -> usize {
         self.produced
+    }
+
+    /// Goes on without logits, if the sampler always chooses the largest and the back end can do that by itself: fewer results come back
+    /// from a device. The tokens are the same; [`Self::logits`] stays what it is.
+    pub fn without_logits(mut self) -> Self {
+        if self.session.sampler.is_greedy() {
+            self.ahead = Some(Ahead::new(self.session.tokenizer, self.limits.ignore_end));
+        }
+        self
     }
 
     /// The logits that the newest token was chosen from, the ending one included; one per token of the vocabulary.
@@ -238,29 +269,18 @@ impl Reply<'_, '_> {
             self.stop = Some(Stop::Length);
             return Ok(None);
         }
-        if let Some(token) = self.pending.take() {
-            let position = self.session.history.len();
-            if position >= self.session.backend.context() {
+        let is_read = self.ahead.as_ref().is_some_and(|ahead| !ahead.is_empty());
+        if !is_read && let Some(token) = self.pending.take() {
+            if self.session.history.len() >= self.session.backend.context() {
                 self.stop = Some(Stop::ContextFull);
                 return Ok(None);
             }
-            let step = Step {
-                tokens: &[token],
-                position,
-                logits: Logits::Last,
-            };
-            let logits = self.session.backend.forward(&step)?;
-            self.logits.clear();
-            self.logits.extend_from_slice(logits);
-            self.session.history.push(token);
+            self.read(token)?;
         }
-        // Rows of the head beyond the vocabulary are padding.
-        let known = self
-            .session
-            .tokenizer
-            .vocabulary_len()
-            .min(self.logits.len());
-        let token = self.session.sampler.sample(&self.logits[..known])?;
+        let token = match self.ahead.as_mut().and_then(Ahead::take) {
+            Some(token) => token,
+            None => self.choose()?,
+        };
         self.session.sampler.accept(token);
         if self.session.tokenizer.is_end(token) && !self.limits.ignore_end {
             self.ended_with = Some(token);
@@ -272,6 +292,40 @@ impl Reply<'_, '_> {
         let text = self.stream.push(token);
         let text = self.hold_back(text);
         Ok(Some(Piece { token, text }))
+    }
+
+    /// Reads a token: its logits are there then, or tokens chosen ahead.
+    fn read(&mut self, token: u32) -> Result<(), SessionError> {
+        let Session {
+            backend, history, ..
+        } = &mut *self.session;
+        if let Some(ahead) = &mut self.ahead {
+            let tokens = self.limits.tokens.unwrap_or(usize::MAX);
+            let most = (tokens - self.produced).min(backend.context() - history.len());
+            if let Some(read) = ahead.choose(&mut **backend, token, most)? {
+                history.extend(read);
+                return Ok(());
+            }
+            self.ahead = None;
+        }
+        let step = Step {
+            tokens: &[token],
+            position: history.len(),
+            logits: Logits::Last,
+        };
+        let logits = backend.forward(&step)?;
+        self.logits.clear();
+        self.logits.extend_from_slice(logits);
+        history.push(token);
+        Ok(())
+    }
+
+    /// Chooses a token from the logits.
+    fn choose(&mut self) -> Result<u32, SessionError> {
+        // Rows of the head beyond the vocabulary are padding.
+        let known = self.session.tokenizer.vocabulary_len();
+        let logits = &self.logits[..known.min(self.logits.len())];
+        Ok(self.session.sampler.sample(logits)?)
     }
 
     /// Gives what cannot belong to a stop string, keeps the rest.

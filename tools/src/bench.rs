@@ -1,11 +1,13 @@
 //! `fidelis bench`: tokens per second, beside the machine's limits.
 
+mod device;
+
 use crate::load::{ModelOptions, Source};
 use crate::probe::{self, Limits};
 use crate::{output, progress};
 use anyhow::{Result, bail};
 use clap::Args;
-use fidelis_engine::backend::{CpuBackend, CpuSettings, Logits, Step};
+use fidelis_engine::backend::{Backend, CpuBackend, CpuSettings, Logits, Step};
 use fidelis_engine::graph::{Graph, Op};
 use fidelis_engine::model::Model;
 use std::time::Instant;
@@ -109,6 +111,9 @@ impl Bench {
             context: most.max(1) + 8,
             ..self.model.settings(&model)?
         };
+        if let Some(wanted) = self.model.device.wanted()? {
+            return device::measure(self, &model, &settings, wanted);
+        }
         let threads = if self.thread_list.is_empty() {
             vec![settings.threads]
         } else {
@@ -196,7 +201,7 @@ impl Bench {
     }
 
     /// Reads as many tokens as the depth asks for.
-    fn prepare(&self, backend: &mut CpuBackend<'_>) -> Result<()> {
+    fn prepare(&self, backend: &mut dyn Backend) -> Result<()> {
         backend.reset();
         if self.n_depth > 0 {
             backend.forward(&Step {

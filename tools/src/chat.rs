@@ -2,6 +2,7 @@
 
 mod conversation;
 mod input;
+mod speed;
 
 use crate::load::{Loaded, ModelOptions, Source};
 use crate::sampling::SamplingOptions;
@@ -9,9 +10,12 @@ use crate::{interrupt, output, progress};
 use anyhow::{Context, Result};
 use clap::Args;
 use conversation::Conversation;
+use fidelis_engine::backend::BackendError;
+use fidelis_engine::model::Model;
 use fidelis_engine::session::{Limits, Session, SessionError, Stop};
 use fidelis_engine::text::{Bos, ChatTemplate, Specials, Tokenizer};
 use input::{Input, Line};
+use speed::Speed;
 use std::io::IsTerminal;
 use std::path::{Path, PathBuf};
 use std::time::Instant;
@@ -58,22 +62,15 @@ const HELP: &str = "\
 /read FILE    send a file's text as a message
 /save FILE    write the conversation as JSON
 /load FILE    go on with a saved conversation
+/cpu          go on on the CPU
 /stats        speed and memory
 /exit         leave (also /quit, Ctrl-D)
 \\ at the end of a line continues it on the next; Ctrl-C stops an answer";
 
-/// What the last answer took.
-#[derive(Default)]
-struct Speed {
-    read: usize,
-    reading: f64,
-    written: usize,
-    writing: f64,
-}
-
 /// A chat that has begun.
 struct Open<'c, 'a> {
     options: &'c Chat,
+    model: &'c Model<'a>,
     tokenizer: &'a Tokenizer,
     template: &'c ChatTemplate,
     session: Session<'a>,
@@ -100,22 +97,21 @@ impl Chat {
         let backend = self.model.backend(&model)?;
         let terminal = std::io::stdin().is_terminal() && std::io::stderr().is_terminal();
         if terminal {
-            let settings = backend.settings();
             eprintln!(
-                "{} · {} · {} threads · context {} · loaded in {:.0} ms",
+                "{} · {} · context {} · loaded in {:.0} ms",
                 model.config.name,
-                settings.level.name(),
-                settings.threads,
-                settings.context,
+                backend.machine(),
+                backend.context(),
                 start.elapsed().as_secs_f64() * 1e3
             );
             eprintln!("/help lists the commands, /exit leaves.\n");
         }
         let mut open = Open {
             options: self,
+            model: &model,
             tokenizer: &tokenizer,
             template: &template,
-            session: Session::new(backend, &tokenizer, sampler),
+            session: Session::boxed(backend, &tokenizer, sampler),
             conversation: Conversation::new(self.system()?),
             speed: Speed::default(),
             colour: self.colour(),
@@ -201,8 +197,9 @@ impl Open<'_, '_> {
                 eprintln!("loaded {} messages", conversation.messages().len());
                 self.conversation = conversation;
             }),
+            "/cpu" => self.go_on_on_the_cpu(),
             "/stats" => {
-                self.stats();
+                self.speed.stats(self.session.backend());
                 Ok(())
             }
             _ => {
@@ -235,14 +232,30 @@ impl Open<'_, '_> {
         self.conversation.ask(text);
         match self.answer() {
             Err(error) if output::is_broken_pipe(&error) => Err(error),
+            Err(error) if self.options.model.device.falls_back() && is_device_lost(&error) => {
+                eprintln!("error: {error:#}");
+                self.conversation.take_last_question();
+                self.go_on_on_the_cpu()
+            }
             Err(error) if !std::io::stdin().is_terminal() => Err(error),
             Err(error) => {
                 eprintln!("error: {error:#}");
+                if is_device_lost(&error) {
+                    eprintln!("/cpu goes on on the CPU");
+                }
                 self.conversation.take_last_question();
                 Ok(())
             }
             Ok(()) => Ok(()),
         }
+    }
+
+    /// Takes the CPU's back end, which reads the conversation anew.
+    fn go_on_on_the_cpu(&mut self) -> Result<()> {
+        let backend = self.options.model.cpu_backend(self.model)?;
+        self.session.replace_backend(Box::new(backend));
+        eprintln!("going on on the CPU: {}", self.session.backend().machine());
+        Ok(())
     }
 
     fn answer(&mut self) -> Result<()> {
@@ -271,7 +284,7 @@ impl Open<'_, '_> {
                 self.conversation.take_last_question();
                 return Ok(());
             }
-            reply => reply?,
+            reply => reply?.without_logits(),
         };
         let reading = start.elapsed().as_secs_f64();
         let start = Instant::now();
@@ -279,8 +292,15 @@ impl Open<'_, '_> {
         if self.colour {
             output::text("\x1b[32m")?;
         }
+        let mut failure = None;
         for piece in reply.by_ref() {
-            let piece = piece?;
+            let piece = match piece {
+                Ok(piece) => piece,
+                Err(error) => {
+                    failure = Some(error);
+                    break;
+                }
+            };
             output::text(&piece.text)?;
             answer.push_str(&piece.text);
             if interrupt::count() > 0 {
@@ -293,6 +313,9 @@ impl Open<'_, '_> {
         output::text(&rest)?;
         output::text(if self.colour { "\x1b[0m\n" } else { "\n" })?;
         interrupt::reset();
+        if let Some(failure) = failure {
+            return Err(failure.into());
+        }
         if stop == Some(Stop::ContextFull) {
             eprintln!(
                 "the context of {} is full; /clear starts anew, -c N makes it larger",
@@ -306,53 +329,15 @@ impl Open<'_, '_> {
             written,
             writing: start.elapsed().as_secs_f64(),
         };
-        self.times();
+        self.speed.show(self.options.show_timings);
         Ok(())
     }
+}
 
-    fn times(&self) {
-        let Speed {
-            read,
-            reading,
-            written,
-            writing,
-        } = self.speed;
-        if self.options.show_timings {
-            crate::run::timings([0.0, reading, writing], read, written);
-        } else if std::io::stderr().is_terminal() {
-            eprintln!(
-                "[ Prompt: {:.1} t/s | Generation: {:.1} t/s ]\n",
-                read as f64 / reading,
-                written as f64 / writing
-            );
-        }
-    }
-
-    fn stats(&self) {
-        let backend = self.session.backend();
-        let Speed {
-            read,
-            reading,
-            written,
-            writing,
-        } = self.speed;
-        eprintln!(
-            "last answer: read {read} tokens in {reading:.2} s, wrote {written} in {writing:.2} s"
-        );
-        eprintln!(
-            "context: {} of {} positions in use",
-            backend.position(),
-            backend.context()
-        );
-        eprintln!(
-            "memory: {:.1} MiB for keys, values and intermediates",
-            backend.memory_bytes() as f64 / (1 << 20) as f64
-        );
-        eprintln!(
-            "{} threads, {}, cache {}",
-            backend.settings().threads,
-            backend.settings().level.name(),
-            backend.settings().cache
-        );
+/// Whether the device is of no use any more.
+fn is_device_lost(error: &anyhow::Error) -> bool {
+    match error.downcast_ref() {
+        Some(SessionError::Backend(BackendError::Offload(error))) => error.is_fatal(),
+        _ => false,
     }
 }

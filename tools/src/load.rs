@@ -1,11 +1,12 @@
 //! From flags to a model that can run.
 
 use crate::demo;
+use crate::device::DeviceOptions;
 use crate::template::{TemplateOptions, TemplateText};
 use anyhow::{Context, Result, bail};
 use clap::Args;
 use fidelis_conformance::receipt::Numerics;
-use fidelis_engine::backend::{CacheFormat, CpuBackend, CpuSettings, Tier};
+use fidelis_engine::backend::{Backend, CacheFormat, CpuBackend, CpuSettings, Tier};
 use fidelis_engine::gguf::{File, Gguf};
 use fidelis_engine::model::{Config, Model};
 use fidelis_engine::text::{ChatTemplate, Tokenizer};
@@ -39,18 +40,14 @@ pub(crate) struct ModelOptions {
     /// How values are remembered; must equal --cache-type-k.
     #[arg(long)]
     cache_type_v: Option<String>,
-    /// fast: bytes times integers; f32: everything in 32-bit floats; audit: in 64-bit floats.
-    #[arg(long, default_value = "fast")]
-    numerics: String,
+    /// fast: bytes times integers; f32: everything in 32-bit floats; audit: in 64-bit floats. On the CPU fast if absent, on a GPU what suits it.
+    #[arg(long)]
+    numerics: Option<String>,
     /// SIMD level: scalar, portable, avx2, avx512vnni, neon, neondot; the best if absent.
     #[arg(long)]
     level: Option<String>,
-    /// Layers on a GPU; this build has no plug-in for one.
-    #[arg(long, env = "LLAMA_ARG_N_GPU_LAYERS", allow_hyphen_values = true)]
-    n_gpu_layers: Option<String>,
-    /// Device; only cpu.
-    #[arg(long)]
-    device: Option<String>,
+    #[command(flatten)]
+    pub(crate) device: DeviceOptions,
     #[command(flatten)]
     template: TemplateOptions,
     /// Templates are always Jinja.
@@ -172,7 +169,7 @@ impl ModelOptions {
 
     /// The settings of the back end.
     pub(crate) fn settings(&self, model: &Model<'_>) -> Result<CpuSettings> {
-        self.check_device()?;
+        self.check_threads()?;
         let context = self.context(&model.config);
         let defaults = CpuSettings::new(context)?;
         let threads = match self.threads {
@@ -180,7 +177,7 @@ impl ModelOptions {
             Some(threads @ 1..) => usize::try_from(threads)?,
             Some(_) => defaults.threads,
         };
-        let tier = self.tier()?;
+        let tier = self.named_tier()?.unwrap_or(Tier::Fast);
         let level = self
             .level
             .as_deref()
@@ -195,24 +192,29 @@ impl ModelOptions {
         })
     }
 
-    /// A back end for the model.
-    pub(crate) fn backend<'a>(&self, model: &Model<'a>) -> Result<CpuBackend<'a>> {
+    /// A back end for the model, where the flags want it.
+    pub(crate) fn backend<'a>(&self, model: &Model<'a>) -> Result<Box<dyn Backend + 'a>> {
+        let settings = self.settings(model)?;
+        self.device
+            .backend(&model.graph, settings, self.named_tier()?)
+    }
+
+    /// A back end for the model on the CPU.
+    pub(crate) fn cpu_backend<'a>(&self, model: &Model<'a>) -> Result<CpuBackend<'a>> {
         Ok(CpuBackend::new(&model.graph, &self.settings(model)?)?)
     }
 
-    /// How numbers are held.
-    pub(crate) fn tier(&self) -> Result<Tier> {
-        match self.numerics.as_str() {
-            "fast" => Ok(Tier::Fast),
-            "f32" => Ok(Tier::F32),
-            "audit" => Ok(Tier::Audit),
-            other => bail!("--numerics {other}: only {TIERS} are known"),
-        }
+    /// How numbers are held, if that was said.
+    pub(crate) fn named_tier(&self) -> Result<Option<Tier>> {
+        self.numerics.as_deref().map(named_tier).transpose()
     }
 
-    /// The names of the tier and of the cache's format.
+    /// The names of the CPU's tier and of the cache's format.
     pub(crate) fn profile(&self) -> (&str, &str) {
-        (&self.numerics, &self.cache_type_k)
+        (
+            self.numerics.as_deref().unwrap_or("fast"),
+            &self.cache_type_k,
+        )
     }
 
     /// The options of a replay: model and workers from the flags, the rest from a receipt.
@@ -226,10 +228,9 @@ impl ModelOptions {
             ubatch_size: flags.batch_size,
             cache_type_k: numerics.cache.clone(),
             cache_type_v: None,
-            numerics: numerics.tier.clone(),
+            numerics: Some(numerics.tier.clone()),
             level: flags.level.clone(),
-            n_gpu_layers: None,
-            device: None,
+            device: DeviceOptions::default(),
             template: flags.template.clone(),
             jinja: false,
             flash_attn: None,
@@ -258,23 +259,20 @@ impl ModelOptions {
         }
     }
 
-    fn check_device(&self) -> Result<()> {
-        let wants_gpu = self
-            .n_gpu_layers
-            .as_deref()
-            .is_some_and(|layers| layers != "0");
-        let device = self
-            .device
-            .as_deref()
-            .filter(|device| !["cpu", "none"].contains(device));
-        if let Some(device) = device.or(wants_gpu.then_some("gpu")) {
-            bail!(
-                "device {device} was asked for, but this build has no GPU plug-in; it runs on the CPU alone"
-            );
-        }
+    fn check_threads(&self) -> Result<()> {
         if self.threads_batch.is_some() && self.threads_batch != self.threads {
             bail!("--threads-batch must equal --threads: one team of threads does all the work");
         }
         Ok(())
+    }
+}
+
+/// A tier by its name.
+fn named_tier(name: &str) -> Result<Tier> {
+    match name {
+        "fast" => Ok(Tier::Fast),
+        "f32" => Ok(Tier::F32),
+        "audit" => Ok(Tier::Audit),
+        other => bail!("--numerics {other}: only {TIERS} are known"),
     }
 }

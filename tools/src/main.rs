@@ -1,10 +1,12 @@
-//! The command line: chat, run, verify, tokenize, inspect, quantize, synth, bench.
+//! The command line: chat, run, verify, tokenize, inspect, quantize, synth, bench, devices.
 
 #![forbid(unsafe_code)]
 
 mod bench;
 mod chat;
 mod demo;
+mod device;
+mod devices;
 mod flags;
 mod inspect;
 mod interrupt;
@@ -52,6 +54,8 @@ enum Command {
     Synth(synth::Synth),
     /// Measure tokens per second, and how near the machine's limits that is.
     Bench(Box<bench::Bench>),
+    /// List where models can run: the CPU, and GPUs behind the plug-in.
+    Devices(Box<devices::Devices>),
 }
 
 fn main() -> ExitCode {
@@ -73,6 +77,7 @@ fn main() -> ExitCode {
         Command::Quantize(quantize) => quantize.execute(),
         Command::Synth(synth) => synth.execute(),
         Command::Bench(bench) => bench.execute(),
+        Command::Devices(devices) => devices.execute(),
     };
     match done {
         Ok(()) if interrupt::count() > 0 => ExitCode::from(130),

@@ -8,7 +8,9 @@ use crate::{interrupt, output, progress};
 use anyhow::{Context, Result, bail};
 use clap::Args;
 use fidelis_conformance::receipt::{self, Digest, ModelDigests, StopRecord};
-use fidelis_engine::session::{Limits, Session, SessionError, Stop};
+use fidelis_engine::backend::Backend;
+use fidelis_engine::model::Model;
+use fidelis_engine::session::{Limits, Piece, Session, SessionError, Stop};
 use fidelis_engine::text::{Bos, Message, Specials};
 use std::io;
 use std::path::PathBuf;
@@ -114,6 +116,21 @@ impl Run {
         }
     }
 
+    /// Where the flags want it; but a receipt holds the CPU's bits.
+    fn backend<'a>(&self, model: &Model<'a>) -> Result<Box<dyn Backend + 'a>> {
+        if self.receipt.receipt.is_none() {
+            return self.model.backend(model);
+        }
+        match self.model.device.wanted()? {
+            Some(wanted) if wanted.is_named => {
+                bail!("a receipt holds the CPU's bits; those of another device are not replayed")
+            }
+            Some(_) => eprintln!("on the CPU, for a receipt holds its bits"),
+            None => {}
+        }
+        Ok(Box::new(self.model.cpu_backend(model)?))
+    }
+
     pub(crate) fn execute(&self) -> Result<()> {
         let key = self.receipt.prepare()?;
         if self.predict == 0 && self.receipt.receipt.is_some() {
@@ -135,11 +152,8 @@ impl Run {
         }
         let sampler = self.sampling.sampler(&loaded.tokenizer)?;
         let sampling = sampler.settings().clone();
-        let mut session = Session::new(
-            self.model.backend(&loaded.model)?,
-            &loaded.tokenizer,
-            sampler,
-        );
+        let backend = self.backend(&loaded.model)?;
+        let mut session = Session::boxed(backend, &loaded.tokenizer, sampler);
         let loading = start.elapsed().as_secs_f64();
         let limits = Limits {
             tokens: usize::try_from(self.predict).ok(),
@@ -155,7 +169,7 @@ impl Run {
                 prompt: ids.clone(),
                 sampler: (&sampling).into(),
                 limits: (&limits).into(),
-                context: session.backend().settings().context,
+                context: session.backend().context(),
                 template: rendered
                     .flatten()
                     .map(|text| Digest::of(text.source.as_bytes())),
@@ -178,12 +192,23 @@ impl Run {
         let reading = start.elapsed().as_secs_f64();
         let start = Instant::now();
         let (mut answer, mut tokens) = (String::new(), Vec::new());
-        let steps = receipt::record(&mut reply, |piece| -> Result<bool> {
+        let mut each = |piece: &Piece| -> Result<bool> {
             tokens.push(piece.token);
             answer.push_str(&piece.text);
             let heard = self.json || self.say(&piece.text)?;
             Ok(heard && interrupt::count() == 0)
-        })?;
+        };
+        let mut steps = Vec::new();
+        if claim.is_some() {
+            steps = receipt::record(&mut reply, each)?;
+        } else {
+            reply = reply.without_logits();
+            while let Some(piece) = reply.next().transpose()? {
+                if !each(&piece)? {
+                    break;
+                }
+            }
+        }
         let stop = reply.stop();
         let rest = reply.finish();
         let writing = start.elapsed().as_secs_f64();

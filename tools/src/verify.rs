@@ -7,6 +7,7 @@ use clap::Args;
 use fidelis_conformance::receipt::{
     self, Digest, ModelDigests, Opened, Receipt, ReceiptError, Refusal, public_key,
 };
+use fidelis_engine::backend::CpuBackend;
 use fidelis_engine::sample::{SampleError, Sampler};
 use fidelis_engine::session::Session;
 use std::path::PathBuf;
@@ -50,14 +51,14 @@ impl Verify {
         receipt.check_prompt(loaded.model.config.vocabulary)?;
         let sampler = Sampler::new(receipt.sampler.settings()?, &loaded.tokenizer)
             .map_err(|error| damaged(error.into()))?;
-        let backend = options.backend(&loaded.model)?;
+        let settings = options.settings(&loaded.model)?;
+        let backend = CpuBackend::new(&loaded.model.graph, &settings)?;
         let mut session = Session::new(backend, &loaded.tokenizer, sampler);
         let bar = progress::bar("replaying", receipt.steps.len() as u64, false);
         receipt::replay(receipt, &mut session, &loaded.tokenizer, |step| {
             bar.set_position(step as u64);
         })?;
         bar.finish_and_clear();
-        let settings = session.backend().settings();
         output::text(&format!(
             "every bit agrees: {} prompt tokens and {} steps, numerics {}; here level {}, threads {}\n",
             receipt.prompt.len(),
@@ -116,7 +117,7 @@ impl Verify {
             known: known.to_owned(),
         };
         options
-            .tier()
+            .named_tier()
             .map_err(|_| unknown("tier", &numerics.tier, TIERS))?;
         options
             .cache()

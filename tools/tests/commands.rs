@@ -154,7 +154,21 @@ fn bad_flags_are_refused_with_a_hint() {
         b"",
         "only f16, f32 and q8_0",
     );
-    refused(&["run", "-p", "x", "-ngl", "99"], b"", "no GPU plug-in");
+    refused(
+        &["run", "-p", "x", "-ngl", "some"],
+        b"",
+        "a number, all or auto",
+    );
+    refused(
+        &["run", "-p", "x", "--device", "tpu"],
+        b"",
+        "only cpu, gpu, gpu:N and auto",
+    );
+    refused(
+        &["run", "-p", "x", "--device", "gpu", "-ngl", "0"],
+        b"",
+        "no layer on it",
+    );
     refused(
         &["run", "-p", "x", "--chat-template", "{% if %}", "--chat"],
         b"",

@@ -316,11 +316,12 @@ typedef struct FidelisDescription {
 typedef struct FidelisPlanned {
   // Bytes of its keys, values and intermediates.
   uint64_t bytes;
-  // A cache with a window holds that many positions behind the newest beyond its window, at least: after `read`
-  // positions a step may begin at any position `p` with `p + 1 + spare >= read`. `u32::MAX`: at any.
+  // A cache with a window holds that many positions behind the newest beyond its window, at least: after `most`
+  // positions a step may begin at any position `p` with `p + 1 + spare >= most`. `u32::MAX`: at any. Here `most` is the end of
+  // the furthest step since the last one at position 0: going back does not bring back what was overwritten.
   //
-  // Steps of a plan without windows, steps at position 0, and steps while `read` is not above the smallest window plus
-  // `spare` may begin anywhere up to `read`.
+  // Steps of a plan without windows, steps at position 0, and steps while `most` is not above the smallest window plus
+  // `spare` may begin anywhere up to where the last one ended. One that begins where the last one ended always may.
   uint32_t spare;
   // Zero.
   uint32_t reserved;

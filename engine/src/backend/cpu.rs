@@ -11,7 +11,7 @@ mod tokens;
 mod watch;
 mod work;
 
-use super::{BackendError, CpuSettings, Observer, Step, Tier};
+use super::{Backend, BackendError, CpuSettings, Observer, Step, Tier};
 use crate::graph::Graph;
 use machine::Machine;
 
@@ -134,5 +134,52 @@ impl<'a> CpuBackend<'a> {
     /// Bytes of the keys and values, and of the intermediates.
     pub fn memory_bytes(&self) -> usize {
         either!(&self.machine, machine => machine.memory_bytes())
+    }
+}
+
+impl Backend for CpuBackend<'_> {
+    fn forward(&mut self, step: &Step<'_>) -> Result<&[f32], BackendError> {
+        self.read(step, None)
+    }
+
+    fn forward_observed(
+        &mut self,
+        step: &Step<'_>,
+        observer: &mut dyn Observer,
+    ) -> Result<&[f32], BackendError> {
+        self.read(step, Some(observer))
+    }
+
+    fn exact_logits(&self) -> Option<&[f64]> {
+        self.exact_logits()
+    }
+
+    fn position(&self) -> usize {
+        self.position()
+    }
+
+    fn context(&self) -> usize {
+        self.context()
+    }
+
+    fn batch(&self) -> usize {
+        self.settings().batch
+    }
+
+    fn rewind(&mut self, position: usize) -> bool {
+        self.rewind(position)
+    }
+
+    fn reset(&mut self) {
+        self.reset();
+    }
+
+    fn memory_bytes(&self) -> usize {
+        self.memory_bytes()
+    }
+
+    fn machine(&self) -> String {
+        let settings = self.settings();
+        format!("{} · {} threads", settings.level.name(), settings.threads)
     }
 }

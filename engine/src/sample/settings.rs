@@ -196,6 +196,27 @@ impl Default for Settings {
 }
 
 impl Settings {
+    /// Whether nothing but the largest logit counts: what could change or remove it is off.
+    pub(super) fn is_greedy(&self) -> bool {
+        let is_off = |filter: &Filter| match filter {
+            Filter::Penalties => {
+                self.repeat_penalty == 1.0
+                    && self.frequency_penalty == 0.0
+                    && self.presence_penalty == 0.0
+            }
+            Filter::Dry => self.dry_multiplier == 0.0,
+            Filter::Typical => self.typical >= 1.0,
+            Filter::Xtc => self.xtc_probability <= 0.0,
+            Filter::Temperature => self.temperature <= 0.0 && self.dynatemp_range <= 0.0,
+            // These keep the largest.
+            Filter::TopNSigma | Filter::TopK | Filter::TopP | Filter::MinP => true,
+        };
+        self.mirostat == Mirostat::Off
+            && self.logit_bias.is_empty()
+            && self.filters.contains(&Filter::Temperature)
+            && self.filters.iter().all(is_off)
+    }
+
     pub(super) fn check(&self) -> Result<(), SampleError> {
         let numbers = [
             ("top-p", self.top_p),

@@ -86,7 +86,7 @@ impl<'a, R: Real> Machine<'a, R> {
                 .collect(),
             scratch: (0..settings.threads).map(|_| Mutex::default()).collect(),
             team: Team::new(settings.threads)?,
-            vocabulary: vocabulary(graph),
+            vocabulary: graph.vocabulary(),
             graph: graph.clone(),
             position: 0,
             logits: Vec::new(),
@@ -134,35 +134,6 @@ impl<'a, R: Real> Machine<'a, R> {
         self.memory.iter().map(LayerMemory::bytes).sum::<usize>() + self.arena.bytes_held()
     }
 
-    fn check(&self, step: &Step<'_>) -> Result<(), BackendError> {
-        if step.tokens.is_empty() {
-            return Err(BackendError::NoTokens);
-        }
-        if step.position != self.position {
-            return Err(BackendError::Position {
-                found: step.position,
-                read: self.position,
-            });
-        }
-        let (context, read, more) = (self.settings.context, self.position, step.tokens.len());
-        if more > context - read {
-            return Err(BackendError::ContextFull {
-                context,
-                read,
-                more,
-            });
-        }
-        let vocabulary = self.vocabulary;
-        match step
-            .tokens
-            .iter()
-            .find(|&&token| token as usize >= vocabulary)
-        {
-            Some(&token) => Err(BackendError::Token { token, vocabulary }),
-            None => Ok(()),
-        }
-    }
-
     /// Reads the tokens of a step, in batches; shows intermediates to an observer, on one thread.
     ///
     /// The result holds the logits that were asked for, `[tokens, vocabulary]`. After an error the
@@ -172,7 +143,7 @@ impl<'a, R: Real> Machine<'a, R> {
         step: &Step<'_>,
         mut observer: Option<&mut dyn Observer>,
     ) -> Result<&[R], BackendError> {
-        self.check(step)?;
+        step.check(self.position, self.settings.context, self.vocabulary)?;
         self.logits.clear();
         let batch = match step.logits {
             Logits::All => self.settings.batch.min(LOGITS_BATCH),
@@ -246,15 +217,6 @@ impl<'a, R: Real> Machine<'a, R> {
             Err(self.find_non_finite(tokens, wanted))
         }
     }
-}
-
-/// Rows of the embedding.
-fn vocabulary(graph: &Graph<'_>) -> usize {
-    let table = graph.ops.iter().find_map(|op| match op {
-        Op::Embed { table, .. } => Some(graph.weights[table.0 as usize].shape.rows()),
-        _ => None,
-    });
-    table.unwrap_or(0)
 }
 
 /// Decodes norms and biases.

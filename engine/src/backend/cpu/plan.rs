@@ -45,17 +45,7 @@ pub(super) struct Plan {
 
 /// What an op reads and writes.
 pub(super) fn reads_and_writes(op: &Op) -> (Vec<TensorId>, TensorId) {
-    match op {
-        Op::Embed { out, .. } => (vec![], *out),
-        Op::Norm { input, out, .. }
-        | Op::MatMul { input, out, .. }
-        | Op::Rope { input, out, .. }
-        | Op::Bias { input, out, .. }
-        | Op::SoftCap { input, out, .. } => (vec![*input], *out),
-        Op::Attend(attend) => (vec![attend.query, attend.key, attend.value], attend.out),
-        Op::Gate { gate, up, out, .. } => (vec![*gate, *up], *out),
-        Op::Add { a, b, out } => (vec![*a, *b], *out),
-    }
+    (op.reads(), op.out())
 }
 
 /// The weight of a product that is computed with quantised activations.
