@@ -1,8 +1,7 @@
-//! Measures a model on a device: `probe MODEL.gguf [--device N] [--context N] [--batch N] [--from N] [--tier f32] [--halves] [--check]`.
+//! Measures a model on a device: `probe MODEL.gguf [--device N] [--context N] [--batch N] [--from N] [--tier f32] [--check]`.
 //!
 //! Prints how fast weights go up, prompts are read (512 tokens) and tokens are made (with the logits read back, with the token
-//! chosen on the device, and without waiting for it), then the time of each kind of kernel. With `--halves`, products of many
-//! tokens are made of halves where the device can. With `--check`, how far the logits are from the processor's.
+//! chosen on the device, and without waiting for it), then the time of each kind of kernel. With `--check`, how far the logits are from the processor's.
 
 #[path = "../tests/models/translate.rs"]
 mod translate;
@@ -54,13 +53,11 @@ fn main() -> Result<(), Box<dyn Error>> {
     let bytes: u64 = weights.iter().map(|weight| weight.shape.bytes()).sum();
     let seconds = start.elapsed().as_secs_f64();
     println!("{bytes} bytes of weights in {seconds:.2} s, {:.2} GB/s", bytes as f64 / seconds / 1e9);
-    let halves = arguments.iter().any(|argument| argument == "--halves");
     if arguments.iter().any(|argument| argument == "--assume-matrices") {
         gpu.assume_matrices();
     }
     let settings = Settings {
         tier,
-        halves,
         cache: CacheFormat::F16,
         context,
         batch,
@@ -144,7 +141,7 @@ fn main() -> Result<(), Box<dyn Error>> {
         println!("  {name:32} {:5} × {:9.2} us {:9.1} us", ns.0, ns.1 / ns.0 as f64 / 1e3, ns.1 / 1e3);
     }
     if arguments.iter().any(|argument| argument == "--check") {
-        check(&gpu, &model, &weights, tier, halves)?;
+        check(&gpu, &model, &weights, tier)?;
     }
     Ok(())
 }
@@ -167,13 +164,11 @@ fn check(
     model: &Model<'_>,
     weights: &[fidelis_offload_gpu::memory::Weight],
     tier: Tier,
-    halves: bool,
 ) -> Result<(), Box<dyn Error>> {
     let vocabulary = model.config.vocabulary;
     let tokens: Vec<u32> = (0..150).map(|i| ((i * 7919 + 13) % vocabulary) as u32).collect();
     let settings = Settings {
         tier,
-        halves,
         cache: CacheFormat::F16,
         context: 256,
         batch: 100,

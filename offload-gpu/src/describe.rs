@@ -139,7 +139,6 @@ impl Parts<'_> {
             context: given.context as usize,
             batch: given.batch as usize,
             tier,
-            halves: given.tier == abi::Tier::ANY,
             input: (given.input != abi::NONE).then_some(given.input as usize),
             wanted: given.output_rows as usize,
         })

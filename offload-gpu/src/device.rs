@@ -27,6 +27,8 @@ pub struct Abilities {
     pub workgroup: u32,
     /// Bytes of a workgroup's memory.
     pub workgroup_bytes: u32,
+    /// Lanes of a subgroup can wait for one another.
+    pub subgroup_barrier: bool,
     /// Subgroups multiply matrices of 16 × 16 halves and add floats.
     pub matrices: bool,
 }
@@ -116,6 +118,7 @@ fn wanted(adapter: &wgpu::Adapter) -> wgpu::Features {
         | wgpu::Features::SHADER_F16
         | wgpu::Features::EXPERIMENTAL_COOPERATIVE_MATRIX
         | wgpu::Features::SUBGROUP
+        | wgpu::Features::SUBGROUP_BARRIER
         | wgpu::Features::TIMESTAMP_QUERY
         | wgpu::Features::PIPELINE_CACHE;
     adapter.features() & useful
@@ -257,6 +260,7 @@ impl Gpu {
             abilities: Abilities {
                 doubles: features.contains(wgpu::Features::SHADER_F64),
                 subgroup,
+                subgroup_barrier: features.contains(wgpu::Features::SUBGROUP_BARRIER),
                 storage_buffers: limits.max_storage_buffers_per_shader_stage,
                 workgroup: limits.max_compute_invocations_per_workgroup,
                 workgroup_bytes: limits.max_compute_workgroup_storage_size,

@@ -82,6 +82,11 @@ const OTHERS: [(u32, &str); 10] = [
 ];
 
 impl Format {
+    /// Whether the halves of a group have scales of their own.
+    pub fn has_halves(&self) -> bool {
+        self.source.contains("const HALVES: bool = true;")
+    }
+
     /// The format with GGML's number `id`.
     ///
     /// # Errors

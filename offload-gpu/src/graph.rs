@@ -209,9 +209,6 @@ pub struct Graph {
     pub batch: usize,
     /// How numbers are held.
     pub tier: Tier,
-    /// Whether products of many tokens may be made of halves, where the device multiplies matrices of them, rather than be the
-    /// processor's bits.
-    pub halves: bool,
     /// The intermediate that the host gives, if not token ids.
     pub input: Option<usize>,
     /// The most rows of logits of a step.

@@ -90,7 +90,7 @@ pub(crate) fn has_shortcut(
     match &shortcut.kind {
         ShortcutKind::Attend(_) => gpu.abilities.storage_buffers >= 12,
         ShortcutKind::Gated(gated) => product::can_gate(gpu, graph, weights, gated, shortcut.at),
-        ShortcutKind::Norms(norms) => norm::can_chain(gpu, graph, norms),
+        ShortcutKind::Norms(norms) => norm::can_chain(graph, norms),
     }
 }
 

@@ -35,7 +35,7 @@ enum Access {
 pub struct Kernel {
     name: &'static str,
     extensions: String,
-    unchecked: bool,
+    repeats: Vec<(String, usize)>,
     constants: String,
     buffers: Vec<(String, &'static str, Access, wgpu::Buffer)>,
     text: Vec<String>,
@@ -47,7 +47,7 @@ impl Kernel {
         Self {
             name,
             extensions: String::new(),
-            unchecked: false,
+            repeats: vec![],
             constants: String::new(),
             buffers: vec![],
             text: vec![main.to_owned()],
@@ -60,10 +60,10 @@ impl Kernel {
         self
     }
 
-    /// Leaves out the checks that wgpu adds to loops and indices.
-    pub fn unchecked(mut self) -> Self {
-        self.unchecked = true;
-        self
+    /// `const NAME: u32 = value;`, which lines of text may be repeated by, too.
+    pub fn repeat(mut self, name: &str, value: usize) -> Self {
+        self.repeats.push((name.to_owned(), value));
+        self.count(name, value)
     }
 
     /// `const NAME: u32 = value;`
@@ -120,9 +120,33 @@ impl Kernel {
         }
         source.push_str(include_str!("wgsl/prelude.wgsl"));
         for text in &self.text {
-            source.push_str(text);
+            self.repeated(text, &mut source);
         }
         source
+    }
+
+    /// Writes lines between `//REPEAT count` and `//UNTIL` so many times, with the number of the time, from 0, for `$i`, and four
+    /// times that and 0 to 3 more for `$0` to `$3`. Drivers keep what has names of its own in registers, and on its way together.
+    fn repeated(&self, text: &str, source: &mut String) {
+        let mut lines = text.lines();
+        while let Some(line) = lines.next() {
+            let Some(count) = line.trim().strip_prefix("//REPEAT ") else {
+                source.push_str(line);
+                source.push('\n');
+                continue;
+            };
+            let known = self.repeats.iter().find(|(name, _)| name == count);
+            let count = known.map_or_else(|| count.parse().unwrap_or(0), |known| known.1);
+            let block: Vec<&str> = lines.by_ref().take_while(|line| line.trim() != "//UNTIL").collect();
+            let block = block.join("\n") + "\n";
+            for i in 0..count {
+                let mut again = block.replace("$i", &i.to_string());
+                for part in 0..4 {
+                    again = again.replace(&format!("${part}"), &(4 * i + part).to_string());
+                }
+                source.push_str(&again);
+            }
+        }
     }
 
     /// Compiles the kernel, unless that was done, and binds its buffers; `step` is what all kernels know of the step.
@@ -198,11 +222,7 @@ impl Kernel {
             label: Some(self.name),
             source: wgpu::ShaderSource::Wgsl(source.into()),
         };
-        let module = if self.unchecked {
-            trust::unchecked(device, descriptor)
-        } else {
-            device.create_shader_module(descriptor)
-        };
+        let module = trust::unchecked(device, descriptor);
         let pipeline_layout = device.create_pipeline_layout(&wgpu::PipelineLayoutDescriptor {
             label: Some(self.name),
             bind_group_layouts: &[Some(&layout)],

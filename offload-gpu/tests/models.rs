@@ -53,7 +53,6 @@ fn found(gpu: &Gpu, model: &Model<'_>, tier: Tier, tokens: &[u32], steps: &[usiz
     };
     let settings = Settings {
         tier,
-        halves: false,
         cache,
         context: CONTEXT,
         batch,

@@ -11,13 +11,27 @@ use crate::plan::{Build, Lines, Variant};
 /// What a key or value must stay below to be remembered as a half: what rounds to the largest.
 const HALF_LIMIT: f32 = 65_520.0;
 
+/// Lanes of a workgroup: a chunk's positions.
+const LANES: usize = layout::CHUNK;
+
+/// Tokens of a workgroup.
+const TOKENS: usize = 8;
+
 pub(super) fn add(build: &mut Build<'_>, attend: &Attend) -> Result<(), GpuError> {
     remember(build, attend)?;
     let cache = build.graph.caches[attend.cache];
+    let pack = if cache.format == CacheFormat::F16 { 2 } else { 1 };
+    let words = cache.value_width.div_ceil(pack);
+    // Lanes that share a token's values, and how many such teams there are.
+    let team = words.min(LANES);
+    let teams = (1 << (LANES / team).ilog2()).min(TOKENS);
     let kernel = Kernel::new("attend", include_str!("../wgsl/attend.wgsl"))
         .count("HEADS", attend.heads)
         .count("WINDOW", cache.window.unwrap_or(0))
-        .count("VALUE_PARTS", cache.value_width.div_ceil(128))
+        .repeat("KEYS", largest_divisor(cache.key_width).min(16))
+        .count("TEAM", team)
+        .count("WORDS", words.div_ceil(team))
+        .repeat("EACH", TOKENS / teams)
         .real("QUERY_SCALE", attend.query_scale)
         .real("SCORE_SCALE", attend.score_scale)
         .flag("CAPPED", attend.soft_cap.is_some())
@@ -33,7 +47,7 @@ pub(super) fn add(build: &mut Build<'_>, attend: &Attend) -> Result<(), GpuError
     let variant = Variant {
         from_rows: 1,
         x: attend.heads,
-        y: Lines::Rows(1),
+        y: Lines::Rows(TOKENS as u32),
         dispatch: build.body(kernel)?,
     };
     build.stage(vec![variant], false);
@@ -62,6 +76,8 @@ pub(super) fn one(build: &mut Build<'_>, attended: &Attended) -> Result<(), GpuE
         .count("PAIRS", table.frequencies.len())
         .flag("NEIGHBOURS", table.neighbours)
         .flag("NORMS", attended.norms.is_some())
+        .repeat("KEYS", largest_divisor(cache.key_width))
+        .repeat("VALUES", 64)
         .read("query", "f32", &build.floats(attended.query)?)
         .read("key", "f32", &build.floats(attended.key)?)
         .read("value", "f32", &build.floats(attend.value)?)
@@ -76,13 +92,15 @@ pub(super) fn one(build: &mut Build<'_>, attended: &Attended) -> Result<(), GpuE
         None => kernel
             .real("QUERY_EPSILON", 0.0)
             .real("KEY_EPSILON", 0.0)
-            .with("fn norm_weight(d: u32, of_key: bool) -> f32 {\n    return 1.0;\n}\n"),
+            .count("NORM_WEIGHTS", 1)
+            .with("fn bring_weights(d: u32) {}\n"),
         Some([query, key]) => kernel
             .real("QUERY_EPSILON", query.1)
             .real("KEY_EPSILON", key.1)
             .read("query_norm", "f32", &build.vector(query.0)?)
             .read("key_norm", "f32", &build.vector(key.0)?)
-            .with("fn norm_weight(d: u32, of_key: bool) -> f32 {\n    if of_key {\n        return key_norm[d];\n    }\n    return query_norm[d];\n}\n"),
+            .count("NORM_WEIGHTS", 2 * cache.key_width)
+            .with("fn bring_weights(d: u32) {\n    norm_weights[d] = query_norm[d];\n    norm_weights[KEY_WIDTH + d] = key_norm[d];\n}\n"),
     };
     // The bytes that a product reads can be made here, if its groups are a head's.
     let as_bytes = build.slots[attend.out].bytes.is_some()
@@ -117,6 +135,11 @@ pub(super) fn one(build: &mut Build<'_>, attended: &Attended) -> Result<(), GpuE
         return Ok(());
     }
     build.quantise_after(attend.out)
+}
+
+/// How many elements of a key are asked for at a time: at most 64, and a power of two that divides their number.
+fn largest_divisor(width: usize) -> usize {
+    1 << width.trailing_zeros().min(6)
 }
 
 /// Where the elements of a head's result go.

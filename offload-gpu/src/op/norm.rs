@@ -1,7 +1,6 @@
 //! `out = x / √(mean x² + epsilon) · weight`.
 
 use super::results;
-use crate::device::Gpu;
 use crate::error::GpuError;
 use crate::fuse::Norms;
 use crate::graph::Graph;
@@ -17,10 +16,17 @@ pub(super) struct Norm {
     pub(super) out: usize,
 }
 
-const THREADS: usize = 256;
+/// Lanes of a workgroup, each of which has fours of adjacent elements, and how many fours.
+fn lanes(build: &Build<'_>, width: usize) -> [usize; 2] {
+    let fours = width.div_ceil(4);
+    let most = 512.min(build.gpu.abilities.workgroup as usize);
+    let lanes = fours.next_multiple_of(64).min(most);
+    [lanes, fours.div_ceil(lanes)]
+}
 
 pub(super) fn add(build: &mut Build<'_>, norm: &Norm) -> Result<(), GpuError> {
     let width = build.width(norm.out) / norm.heads;
+    let [threads, fours] = lanes(build, width);
     let input = build.floats(norm.input)?;
     let weight = build.vector(norm.weight)?;
     let kernel = Kernel::new("norm", include_str!("../wgsl/norm.wgsl"))
@@ -29,8 +35,10 @@ pub(super) fn add(build: &mut Build<'_>, norm: &Norm) -> Result<(), GpuError> {
         .real("EPSILON", norm.epsilon)
         .read("input", "f32", &input)
         .read("weight", "f32", &weight)
+        .repeat("PER", 4 * fours)
+        .repeat("WORDS", fours)
+        .with(include_str!("../wgsl/root.wgsl"))
         .with(super::squares(build));
-    let threads = if width < THREADS { 64 } else { THREADS };
     // A group of 32 may lie across the parts of a row: those are quantised afterwards.
     let later = norm.heads > 1 && build.slots[norm.out].bytes.is_some();
     let kernel = if later {
@@ -59,14 +67,14 @@ pub(super) fn add(build: &mut Build<'_>, norm: &Norm) -> Result<(), GpuError> {
     Ok(())
 }
 
-/// Whether a row fits the workgroup's memory, with what else lies there.
-pub(super) fn can_chain(gpu: &Gpu, graph: &Graph, norms: &Norms) -> bool {
-    let width = graph.activations[norms.out].width;
-    4 * width + (4 << 10) <= gpu.abilities.workgroup_bytes as usize
+/// Whether a row fits the registers of a workgroup.
+pub(super) fn can_chain(graph: &Graph, norms: &Norms) -> bool {
+    graph.activations[norms.out].width <= 1 << 14
 }
 
 /// A norm, a sum and a norm.
 pub(super) fn norms(build: &mut Build<'_>, norms: &Norms) -> Result<(), GpuError> {
+    let [threads, fours] = lanes(build, build.width(norms.out));
     let kernel = Kernel::new("norm_sum_norm", include_str!("../wgsl/norm_sum_norm.wgsl"))
         .count("WIDTH", build.width(norms.out))
         .real("EPSILON", norms.first.1)
@@ -76,8 +84,11 @@ pub(super) fn norms(build: &mut Build<'_>, norms: &Norms) -> Result<(), GpuError
         .read("other", "f32", &build.floats(norms.other)?)
         .read("next_weight", "f32", &build.vector(norms.second.0)?)
         .write("between", "f32", &build.floats(norms.sum)?)
+        .repeat("PER", 4 * fours)
+        .repeat("WORDS", fours)
+        .with(include_str!("../wgsl/root.wgsl"))
         .with(super::squares(build));
-    let kernel = results(build, kernel, norms.out, THREADS);
+    let kernel = results(build, kernel, norms.out, threads);
     let tail = build.in_tail();
     let variant = Variant {
         from_rows: 1,

@@ -1,5 +1,7 @@
 //! `out[j] = weight[first + j] · input`.
 
+mod matrices;
+
 use crate::device::Gpu;
 use crate::error::GpuError;
 use crate::format;
@@ -8,7 +10,6 @@ use crate::graph::{Graph, Op, Tier};
 use crate::memory::{Part, Shape, Weight};
 use crate::pipeline::Kernel;
 use crate::plan::{Build, Lines, Variant};
-use std::fmt::Write as _;
 
 /// A product.
 pub(super) struct Product {
@@ -20,13 +21,13 @@ pub(super) struct Product {
 }
 
 /// Rows that a workgroup computes of one token.
-const ROWS: usize = 16;
+const ROWS: usize = 8;
 
 /// Lanes that share a row.
-const LANES: usize = 16;
+const LANES: usize = 32;
 
-/// Groups whose terms wait in workgroup memory.
-const TILE: usize = 32;
+/// Groups of weights that are on their way to a lane at a time, at most.
+const MOST_PER: usize = 8;
 
 /// From how many tokens on weights are unpacked for many at a time.
 const TILES_FROM: u32 = 8;
@@ -76,6 +77,15 @@ fn reading_up(kernel: Kernel, weight: &Weight, part: &Part) -> Kernel {
 /// Lanes that share a row of a gated pair.
 const GATED_LANES: usize = 8;
 
+/// Groups of weights that are on their way to one of them at a time, at most: two workgroups share a processor's registers.
+const GATED_PER: usize = 4;
+
+/// Groups of a row that are a lane's, as far as they are on their way at a time.
+fn per(groups: usize, lanes: usize) -> usize {
+    let rounds = groups.div_ceil(lanes * MOST_PER);
+    groups.div_ceil(lanes * rounds.max(1))
+}
+
 /// Whether two products can be made and gated by one kernel.
 pub(super) fn can_gate(
     gpu: &Gpu,
@@ -106,14 +116,14 @@ pub(super) fn gated(build: &mut Build<'_>, gated: &Gated, at: usize) -> Result<(
     let [gate, up] = [build.weight(gated.gate.0), build.weight(gated.up.0)];
     let width = build.width(out);
     let tail = build.in_tail();
-    let min = gate.shape.format.has_min;
     let kernel = Kernel::new("product_gated", include_str!("../wgsl/product_gated.wgsl"))
         .count("FIRST", gated.gate.1)
         .count("UP_FIRST", gated.up.1)
         .count("WIDTH_OUT", width)
         .count("LANES", GATED_LANES)
-        .count("TILE_GROUPS", TILE)
-        .count("MIN_TERMS", if min { 2 * 64 * (TILE + 1) } else { 1 })
+        .count("TERM_ROWS", 64)
+        .repeat("PER", per(gate.shape.width / 32, GATED_LANES).min(GATED_PER))
+        .with(include_str!("../wgsl/row_sums.wgsl"))
         .read("input", "vec4<u32>", &build.bytes(gated.input)?)
         .with(include_str!("../wgsl/terms.wgsl"));
     let kernel = reading(kernel, &gate, &gate.parts[0]);
@@ -201,7 +211,6 @@ fn bytes(
 ) -> Result<Vec<Variant>, GpuError> {
     let input = build.bytes(product.input)?;
     let tail = build.in_tail();
-    let min = piece.weight.shape.format.has_min;
     let few = kernel(
         build,
         "product_bytes",
@@ -210,9 +219,11 @@ fn bytes(
         piece,
     )?
     .count("ROWS_HERE", ROWS)
+    .count("TERM_ROWS", ROWS)
     .count("LANES", LANES)
-    .count("TILE_GROUPS", TILE)
-    .count("MIN_TERMS", if min { 2 * ROWS * (TILE + 1) } else { 1 })
+    .count("THREADS", ROWS * LANES)
+    .repeat("PER", per(piece.weight.shape.width / 32, LANES))
+    .with(include_str!("../wgsl/row_sums.wgsl"))
     .read("input", "vec4<u32>", &input)
     .with(include_str!("../wgsl/terms.wgsl"));
     let many = kernel(
@@ -240,118 +251,13 @@ fn bytes(
             dispatch: build.build(many, tail)?,
         },
     ];
-    if build.graph.halves && build.gpu.abilities.matrices {
-        for tile in &HALF_TILES {
-            if let Some(variant) = halves(build, product, piece, tile)? {
-                variants.push(variant);
-            }
+    // Only `Q2_K` has minima of halves, which the kernel does not know.
+    if build.gpu.abilities.matrices && piece.weight.shape.format.id != 10 {
+        for tile in &matrices::TILES {
+            variants.extend(matrices::variant(build, product, piece, tile)?);
         }
     }
     Ok(variants)
-}
-
-/// The shape of a workgroup's share of a product of halves, in matrices of 16 × 16.
-struct HalfTile {
-    /// Subgroups beside one another, along rows and along tokens.
-    parts: [usize; 2],
-    /// Matrices of a subgroup, along rows and along tokens.
-    matrices: [usize; 2],
-    /// It is taken if there are so many workgroups at least.
-    groups: usize,
-}
-
-/// Smaller tiles keep more of a device busy, larger ones read less.
-const HALF_TILES: [HalfTile; 2] = [
-    HalfTile {
-        parts: [2, 2],
-        matrices: [2, 2],
-        groups: 0,
-    },
-    HalfTile {
-        parts: [4, 2],
-        matrices: [2, 4],
-        groups: 256,
-    },
-];
-
-/// From how many tokens on products are made of halves.
-const HALVES_FROM: usize = 16;
-
-/// The product by cooperative matrices.
-fn halves(
-    build: &Build<'_>,
-    product: &Product,
-    piece: &Piece<'_>,
-    tile: &HalfTile,
-) -> Result<Option<Variant>, GpuError> {
-    let [rows, tokens] = [0, 1].map(|i| 16 * tile.parts[i] * tile.matrices[i]);
-    let across = piece.rows.div_ceil(rows);
-    let from_rows = HALVES_FROM.max((tile.groups.div_ceil(across).max(1) - 1) * tokens + 1);
-    if from_rows > build.graph.batch {
-        return Ok(None);
-    }
-    let kernel = kernel(build, "product_halves", &half_text(tile), product, piece)?
-        .enable("f16")
-        .enable("wgpu_cooperative_matrix")
-        .unchecked()
-        .count("TILE_ROWS", rows)
-        .count("TILE_TOKENS", tokens)
-        .count("THREADS", 32 * tile.parts[0] * tile.parts[1])
-        .count("ROW_PARTS", tile.parts[0])
-        .count("COLUMNS", tile.matrices[0])
-        .count("LINES", tile.matrices[1])
-        .read("input", "vec4<u32>", &build.bytes(product.input)?);
-    Ok(Some(Variant {
-        from_rows: from_rows as u32,
-        x: across,
-        y: Lines::Rows(tokens as u32),
-        dispatch: build.build(kernel, build.in_tail())?,
-    }))
-}
-
-/// The kernel's text, with a line for every matrix: there are no arrays of them.
-fn half_text(tile: &HalfTile) -> String {
-    let [columns, lines] = tile.matrices;
-    let each = || (0..lines).flat_map(|i| (0..columns).map(move |j| (i, j)));
-    let mut begin = String::new();
-    let mut multiply = String::new();
-    let mut end = String::new();
-    for i in 0..lines {
-        let _ = writeln!(
-            multiply,
-            "let x{i} = coopLoadT<coop_mat16x16<f16, A>>(&x_tile[(token_part + {}u) * STRIDE + k], STRIDE);",
-            16 * i
-        );
-    }
-    for j in 0..columns {
-        let _ = writeln!(
-            multiply,
-            "let w{j} = coopLoad<coop_mat16x16<f16, B>>(&w_tile[(row_part + {}u) * STRIDE + k], STRIDE);",
-            16 * j
-        );
-    }
-    for (i, j) in each() {
-        let _ = writeln!(begin, "var sum_{i}_{j} = coop_mat16x16<f32, C>();");
-        let _ = writeln!(multiply, "sum_{i}_{j} = coopMultiplyAdd(x{i}, w{j}, sum_{i}_{j});");
-        let _ = writeln!(
-            end,
-            "{{
-    let sum = sum_{i}_{j};
-    let at = 256u * subgroup;
-    let stride = 16u;
-    coopStoreT(sum, &staged[at], stride);
-    workgroupBarrier();
-    store(lane % 32u, at, first_row + row_part + {}u, first_token + token_part + {}u);
-    workgroupBarrier();
-}}",
-            16 * j,
-            16 * i
-        );
-    }
-    include_str!("../wgsl/product_halves.wgsl")
-        .replace("//BEGIN", &begin)
-        .replace("//MULTIPLY", &multiply)
-        .replace("//END", &end)
 }
 
 fn decoded(

@@ -11,15 +11,23 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index
         var most = -3.4028235e38;
         var total = 0.0;
         var sum = 0.0;
-        for (var chunk = 0u; chunk < chunks; chunk += 1u) {
-            let room = (head * CHUNKS + chunk) * (VALUE_WIDTH + 2u);
-            let peak = partials[room];
-            let next = max(most, peak);
-            let old = exponential(exact(most - next));
-            let added = exponential(exact(peak - next));
-            sum = exact(sum * old) + exact(partials[room + 2u + min(d, VALUE_WIDTH - 1u)] * added);
-            total = exact(total * old) + exact(partials[room + 1u] * added);
-            most = next;
+        for (var chunk = 0u; chunk < chunks; chunk += 4u) {
+            //REPEAT 4
+            let room$i = (head * CHUNKS + min(chunk + $iu, chunks - 1u)) * (VALUE_WIDTH + 2u);
+            let peak$i = partials[room$i];
+            let total$i = partials[room$i + 1u];
+            let sum$i = partials[room$i + 2u + min(d, VALUE_WIDTH - 1u)];
+            //UNTIL
+            //REPEAT 4
+            if chunk + $iu < chunks {
+                let next = max(most, peak$i);
+                let old = exponential(exact(most - next));
+                let added = exponential(exact(peak$i - next));
+                sum = exact(sum * old) + exact(sum$i * added);
+                total = exact(total * old) + exact(total$i * added);
+                most = next;
+            }
+            //UNTIL
         }
         finish(lane, head, d, divide(sum, total));
     }

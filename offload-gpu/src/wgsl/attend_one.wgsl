@@ -3,15 +3,22 @@
 //
 // With one chunk the result is the head's; with more, `attend_merge` joins what they leave in `partials`: for every
 // head and chunk the largest score, the sum of exponentials and the weighted sum of values.
+//
+// What is read of global memory does not depend on what is computed, so it is asked for early and by many at a time.
 
+var<workgroup> raw: array<f32, 2u * KEY_WIDTH>;
+var<workgroup> norm_weights: array<f32, NORM_WEIGHTS>;
+var<workgroup> turns: array<f32, 2u * PAIRS>;
 var<workgroup> query_part: array<f32, KEY_WIDTH>;
 var<workgroup> key_part: array<f32, KEY_WIDTH>;
-var<workgroup> raw: array<f32, KEY_WIDTH>;
 var<workgroup> scores: array<f32, 128>;
-var<workgroup> largest: array<f32, 128>;
+var<workgroup> peaks: array<f32, 16>;
 var<workgroup> partial: array<f32, 16>;
-var<workgroup> squares: array<Wide, 16>;
-var<workgroup> inverse: f32;
+var<workgroup> squares: array<Wide, 32>;
+var<workgroup> inverses: array<f32, 2>;
+var<workgroup> results: array<f32, VALUE_STRIDE>;
+
+const VALUE_WORDS: u32 = VALUE_STRIDE / PACK;
 
 fn as_remembered(x: f32) -> f32 {
     if PACK == 1u {
@@ -20,71 +27,79 @@ fn as_remembered(x: f32) -> f32 {
     return unpack2x16float(half_bits(x)).x;
 }
 
-fn key_of(head: u32, d: u32, slot: u32) -> f32 {
-    let at = key_word(head, d, slot);
-    if PACK == 1u {
-        return bitcast<f32>(keys[at]);
-    }
-    return unpack2x16float(keys[at] >> (16u * (slot % 2u))).x;
-}
-
 fn key_word(head: u32, d: u32, slot: u32) -> u32 {
     return ((head * (POSITIONS / 128u) + slot / 128u) * KEY_WIDTH + d) * (128u / PACK) + (slot % 128u) / PACK;
 }
 
-fn value_word(head: u32, d: u32, slot: u32) -> u32 {
-    return (head * POSITIONS + slot) * (VALUE_STRIDE / PACK) + d / PACK;
+fn value_word(head: u32, slot: u32) -> u32 {
+    return (head * POSITIONS + slot) * VALUE_WORDS;
 }
 
-fn value_of(head: u32, d: u32, slot: u32) -> f32 {
-    let at = value_word(head, d, slot);
+// A key's element in a word.
+fn key_of(word: u32, slot: u32) -> f32 {
     if PACK == 1u {
-        return bitcast<f32>(values[at]);
+        return bitcast<f32>(word);
     }
-    return unpack2x16float(values[at] >> (16u * (d % 2u))).x;
+    return unpack2x16float(word >> (16u * (slot % 2u))).x;
 }
 
-// The head in `raw` divided by its root mean square, times its weight. All lanes call it.
-fn normalise(lane: u32, epsilon: f32, of_key: bool) {
-    if !NORMS {
-        return;
+// A value's elements in a word.
+fn values_of(word: u32) -> vec2<f32> {
+    if PACK == 1u {
+        return vec2<f32>(bitcast<f32>(word), 0.0);
     }
-    if lane < 16u {
+    return unpack2x16float(word);
+}
+
+fn exact2(x: vec2<f32>) -> vec2<f32> {
+    return bitcast<vec2<f32>>(bitcast<vec2<u32>>(x) ^ vec2<u32>(step.zero));
+}
+
+// The inverses of the root mean squares of query and key. All lanes call it.
+fn find_inverses(lane: u32) {
+    if lane < 32u {
+        let begin = (lane / 16u) * KEY_WIDTH;
         var sum = wide_zero();
-        for (var i = lane; i < KEY_WIDTH; i += 16u) {
-            sum = wide_add_square(sum, raw[i]);
+        for (var i = lane % 16u; i < KEY_WIDTH; i += 16u) {
+            sum = wide_add_square(sum, raw[begin + i]);
         }
         squares[lane] = sum;
     }
     workgroupBarrier();
-    for (var half = 8u; half > 0u; half /= 2u) {
-        if lane < half {
-            squares[lane] = wide_add(squares[lane], squares[lane + half]);
-        }
-        workgroupBarrier();
-    }
-    if lane == 0u {
-        inverse = wide_inverse_root(squares[0], KEY_WIDTH, epsilon);
-    }
-    workgroupBarrier();
-    for (var d = lane; d < KEY_WIDTH; d += 128u) {
-        raw[d] = exact(raw[d] * inverse) * norm_weight(d, of_key);
+    if lane < 2u {
+        let at = 16u * lane;
+        //REPEAT 8
+        let a$i = wide_add(squares[at + $iu], squares[at + $iu + 8u]);
+        //UNTIL
+        let b0 = wide_add(a0, a4);
+        let b1 = wide_add(a1, a5);
+        let b2 = wide_add(a2, a6);
+        let b3 = wide_add(a3, a7);
+        let sum = wide_add(wide_add(b0, b2), wide_add(b1, b3));
+        inverses[lane] = wide_inverse_root(sum, KEY_WIDTH, select(QUERY_EPSILON, KEY_EPSILON, lane == 1u));
     }
     workgroupBarrier();
 }
 
-// Element `k` of the head in `raw`, turned.
-fn turned(k: u32) -> f32 {
+// Element `d` of the query (0) or the key (1) after its norm.
+fn normed(which: u32, d: u32) -> f32 {
+    if NORMS {
+        return exact(exact(raw[which * KEY_WIDTH + d] * inverses[which]) * norm_weights[which * KEY_WIDTH + d]);
+    }
+    return raw[which * KEY_WIDTH + d];
+}
+
+// The same, turned.
+fn turned(which: u32, k: u32) -> f32 {
     if k >= 2u * PAIRS {
-        return raw[k];
+        return normed(which, k);
     }
     let pair = select(k % PAIRS, k / 2u, NEIGHBOURS);
     let second = select(k >= PAIRS, k % 2u == 1u, NEIGHBOURS);
-    let a = raw[select(pair, 2u * pair, NEIGHBOURS)];
-    let b = raw[select(pair + PAIRS, 2u * pair + 1u, NEIGHBOURS)];
-    let turn = step.turns * 2u * PAIRS;
-    let cosine = angles[turn + pair];
-    let sine = angles[turn + PAIRS + pair];
+    let a = normed(which, select(pair, 2u * pair, NEIGHBOURS));
+    let b = normed(which, select(pair + PAIRS, 2u * pair + 1u, NEIGHBOURS));
+    let cosine = turns[pair];
+    let sine = turns[PAIRS + pair];
     if second {
         return exact(a * sine) + exact(b * cosine);
     }
@@ -114,23 +129,24 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index
 
     for (var d = lane; d < KEY_WIDTH; d += 128u) {
         raw[d] = query[head * KEY_WIDTH + d];
+        raw[KEY_WIDTH + d] = key[cache_head * KEY_WIDTH + d];
+        bring_weights(d);
     }
+    for (var i = lane; i < 2u * PAIRS; i += 128u) {
+        turns[i] = angles[step.turns * 2u * PAIRS + i];
+    }
+    let first_key = key_word(cache_head, 0u, slot + lane);
+    //REPEAT KEYS
+    let early$i = keys[first_key + $iu * (128u / PACK)];
+    //UNTIL
     workgroupBarrier();
-    normalise(lane, QUERY_EPSILON, false);
+    if NORMS {
+        find_inverses(lane);
+    }
     for (var d = lane; d < KEY_WIDTH; d += 128u) {
-        query_part[d] = turned(d) * QUERY_SCALE;
-    }
-    workgroupBarrier();
-    if is_last {
-        for (var d = lane; d < KEY_WIDTH; d += 128u) {
-            raw[d] = key[cache_head * KEY_WIDTH + d];
-        }
-    }
-    workgroupBarrier();
-    normalise(lane, KEY_EPSILON, true);
-    if is_last {
-        for (var d = lane; d < KEY_WIDTH; d += 128u) {
-            let x = turned(d);
+        query_part[d] = turned(0u, d) * QUERY_SCALE;
+        if is_last {
+            let x = turned(1u, d);
             key_part[d] = as_remembered(x);
             if head % share == 0u {
                 check(x);
@@ -144,21 +160,20 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index
                 }
             }
         }
-        if head % share == 0u {
-            for (var word = lane; word < VALUE_STRIDE / PACK; word += 128u) {
-                let at = value_word(cache_head, word * PACK, own);
-                let x = value[cache_head * VALUE_WIDTH + word * PACK];
-                check(x);
-                if PACK == 1u {
-                    values[at] = bitcast<u32>(x);
-                } else {
-                    var y = 0.0;
-                    if 2u * word + 1u < VALUE_WIDTH {
-                        y = value[cache_head * VALUE_WIDTH + 2u * word + 1u];
-                    }
-                    check(y);
-                    values[at] = half_bits(x) | (half_bits(y) << 16u);
+    }
+    if is_last && head % share == 0u {
+        for (var word = lane; word < VALUE_WORDS; word += 128u) {
+            let x = value[cache_head * VALUE_WIDTH + word * PACK];
+            check(x);
+            if PACK == 1u {
+                values[value_word(cache_head, own) + word] = bitcast<u32>(x);
+            } else {
+                var y = 0.0;
+                if 2u * word + 1u < VALUE_WIDTH {
+                    y = value[cache_head * VALUE_WIDTH + 2u * word + 1u];
                 }
+                check(y);
+                values[value_word(cache_head, own) + word] = half_bits(x) | (half_bits(y) << 16u);
             }
         }
     }
@@ -166,70 +181,103 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index
 
     let begin = max(first, start) - start;
     let to = min(end, start + 128u) - start;
-    var score = -3.4028235e38;
+    let is_own = start + lane == position;
+    var score = 0.0;
+    //REPEAT KEYS
+    score = score + exact(query_part[$i] * select(key_of(early$i, lane), key_part[$i], is_own));
+    //UNTIL
+    for (var d = KEYS; d < KEY_WIDTH; d += KEYS) {
+        //REPEAT KEYS
+        let k$i = keys[first_key + (d + $iu) * (128u / PACK)];
+        //UNTIL
+        //REPEAT KEYS
+        score = score + exact(query_part[d + $iu] * select(key_of(k$i, lane), key_part[d + $iu], is_own));
+        //UNTIL
+    }
+    score = exact(score * SCORE_SCALE);
+    if CAPPED {
+        score = exact(SCORE_CAP * hyperbolic_tangent(divide(score, SCORE_CAP)));
+    }
     let visible = lane >= begin && lane < to;
-    if visible {
-        var sum = 0.0;
-        if start + lane == position {
-            for (var d = 0u; d < KEY_WIDTH; d += 1u) {
-                sum = sum + exact(query_part[d] * key_part[d]);
-            }
-        } else {
-            for (var d = 0u; d < KEY_WIDTH; d += 1u) {
-                sum = sum + exact(query_part[d] * key_of(cache_head, d, slot + lane));
-            }
-        }
-        score = exact(sum * SCORE_SCALE);
-        if CAPPED {
-            score = exact(SCORE_CAP * hyperbolic_tangent(divide(score, SCORE_CAP)));
-        }
-    }
-    largest[lane] = score;
+    score = select(-3.4028235e38, score, visible);
+    scores[lane] = score;
     workgroupBarrier();
-    for (var half = 64u; half > 0u; half /= 2u) {
-        if lane < half {
-            largest[lane] = max(largest[lane], largest[lane + half]);
-        }
-        workgroupBarrier();
+    if lane < 16u {
+        var most = scores[8u * lane];
+        //REPEAT 8
+        most = max(most, scores[8u * lane + $iu]);
+        //UNTIL
+        peaks[lane] = most;
     }
-    let peak = largest[0];
+    workgroupBarrier();
+    var peak = peaks[0];
+    //REPEAT 16
+    peak = max(peak, peaks[$i]);
+    //UNTIL
     scores[lane] = select(0.0, exponential(exact(score - peak)), visible);
     workgroupBarrier();
     if lane < 16u {
         var sum = 0.0;
-        for (var block = 0u; block < 8u; block += 1u) {
-            sum = sum + scores[16u * block + lane];
-        }
+        //REPEAT 8
+        sum = sum + scores[16u * $iu + lane];
+        //UNTIL
         partial[lane] = sum;
     }
-    workgroupBarrier();
-    for (var half = 8u; half > 0u; half /= 2u) {
-        if lane < half {
-            partial[lane] = partial[lane] + partial[lane + half];
-        }
-        workgroupBarrier();
-    }
     let room = (head * CHUNKS + group.y) * (VALUE_WIDTH + 2u);
+    for (var word = lane; word < VALUE_WORDS; word += 128u) {
+        // What this step remembers is not read back.
+        var mine = vec2<f32>(0.0);
+        if is_last {
+            mine.x = as_remembered(value[cache_head * VALUE_WIDTH + word * PACK]);
+            if PACK == 2u {
+                mine.y = as_remembered(value[cache_head * VALUE_WIDTH + min(word * PACK + 1u, VALUE_WIDTH - 1u)]);
+            }
+        }
+        let last = select(128u, to - 1u, is_last);
+        let at = value_word(cache_head, slot) + word;
+        var sum = vec2<f32>(0.0);
+        for (var p = 0u; p < to; p += VALUES) {
+            //REPEAT VALUES
+            let v$i = values[at + (p + $iu) * VALUE_WORDS];
+            //UNTIL
+            //REPEAT VALUES
+            sum = sum + weighed(p + $iu, begin, to, select(values_of(v$i), mine, p + $iu == last));
+            //UNTIL
+        }
+        results[PACK * word] = sum.x;
+        if PACK == 2u {
+            results[2u * word + 1u] = sum.y;
+        }
+    }
+    workgroupBarrier();
+    let total = folded();
     for (var base = 0u; base < VALUE_WIDTH; base += 128u) {
         let d = base + lane;
-        var sum = 0.0;
-        if d < VALUE_WIDTH {
-            let older = select(to, to - 1u, is_last);
-            for (var p = begin; p < older; p += 1u) {
-                sum = sum + exact(scores[p] * value_of(cache_head, d, slot + p));
-            }
-            if is_last {
-                sum = sum + exact(scores[to - 1u] * as_remembered(value[cache_head * VALUE_WIDTH + d]));
-            }
-        }
         if chunks == 1u {
-            finish(lane, head, d, divide(sum, partial[0]));
+            finish(lane, head, d, divide(results[min(d, VALUE_WIDTH - 1u)], total));
         } else if d < VALUE_WIDTH {
-            partials[room + 2u + d] = sum;
+            partials[room + 2u + d] = results[d];
         }
     }
     if chunks > 1u && lane == 0u {
         partials[room] = peak;
-        partials[room + 1u] = partial[0];
+        partials[room + 1u] = total;
     }
+}
+
+// What position `p` adds to a sum that is never a negative zero: nothing, if it is not seen.
+fn weighed(p: u32, begin: u32, to: u32, x: vec2<f32>) -> vec2<f32> {
+    return select(vec2<f32>(0.0), exact2(scores[p] * x), p >= begin && p < to);
+}
+
+// The 16 sums of `partial`, folded 8 + 8, 4 + 4, 2 + 2, 1 + 1.
+fn folded() -> f32 {
+    //REPEAT 8
+    let a$i = partial[$i] + partial[$i + 8];
+    //UNTIL
+    let b0 = a0 + a4;
+    let b1 = a1 + a5;
+    let b2 = a2 + a6;
+    let b3 = a3 + a7;
+    return (b0 + b2) + (b1 + b3);
 }

@@ -1,63 +1,48 @@
 // `out = x / √(mean x² + epsilon) · weight`, one workgroup per part of a row; as floats, as bytes, or as both.
-//
-// Squares are added in 16 running sums, element `k` to sum `k mod 16`, and folded 8 + 8, 4 + 4, 2 + 2, 1 + 1.
-
-const BLOCK: u32 = 2048u;
-
-var<workgroup> values: array<f32, BLOCK>;
-var<workgroup> sums: array<Wide, 16>;
-var<workgroup> inverse: f32;
 
 @compute @workgroup_size(THREADS)
 fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index) lane: u32) {
     let row = row_of(group.y);
     let start = row * WIDTH * HEADS + group.x * WIDTH;
     var sum = wide_zero();
-    for (var base = 0u; base < WIDTH; base += BLOCK) {
-        let here = min(BLOCK, WIDTH - base);
-        for (var i = lane; i < here; i += THREADS) {
-            values[i] = input[start + base + i];
+    //REPEAT PER
+    var x$i = 0.0;
+    var w$i = 0.0;
+    if element(lane, $iu) < WIDTH {
+        x$i = input[start + element(lane, $iu)];
+        w$i = weight[element(lane, $iu)];
+    }
+    //UNTIL
+    for (var base = 0u; base < WIDTH; base += SQUARES) {
+        let here = min(SQUARES, WIDTH - base);
+        //REPEAT PER
+        let k$i = element(lane, $iu) - base;
+        if k$i < here {
+            squares[k$i] = wide_square(x$i);
         }
+        //UNTIL
         workgroupBarrier();
         if lane < 16u {
-            for (var i = lane; i < here; i += 16u) {
-                sum = wide_add_square(sum, values[i]);
-            }
+            sum = add_squares(sum, lane, here);
         }
         workgroupBarrier();
     }
-    if lane < 16u {
-        sums[lane] = sum;
+    let factor = fold_squares(lane, sum, WIDTH, EPSILON);
+    //REPEAT PER
+    let y$i = exact(exact(x$i * factor) * w$i);
+    if element(lane, $iu) < WIDTH {
+        store_float(start + element(lane, $iu), y$i);
     }
-    workgroupBarrier();
-    for (var half = 8u; half > 0u; half /= 2u) {
-        if lane < half {
-            sums[lane] = wide_add(sums[lane], sums[lane + half]);
-        }
-        workgroupBarrier();
-    }
-    if lane == 0u {
-        inverse = wide_inverse_root(sums[0], WIDTH, EPSILON);
-    }
-    workgroupBarrier();
-    let factor = inverse;
+    //UNTIL
     if BYTES {
-        for (var base = 0u; base < WIDTH / 4u; base += THREADS) {
-            let word = base + lane;
-            let inside = word < WIDTH / 4u;
-            var four = vec4<f32>(0.0);
-            if inside {
-                for (var i = 0u; i < 4u; i += 1u) {
-                    let k = 4u * word + i;
-                    four[i] = exact(exact(input[start + k] * factor) * weight[k]);
-                    store_float(start + k, four[i]);
-                }
-            }
-            store_bytes(lane, four, row, (WIDTH * HEADS) / 32u, group.x * (WIDTH / 4u) + word, inside);
-        }
-    } else {
-        for (var k = lane; k < WIDTH; k += THREADS) {
-            store_float(start + k, exact(input[start + k] * factor) * weight[k]);
-        }
+        //REPEAT WORDS
+        let word$i = lane + $iu * THREADS;
+        store_bytes(lane, vec4<f32>(y$0, y$1, y$2, y$3), row, (WIDTH * HEADS) / 32u, group.x * (WIDTH / 4u) + word$i, word$i < WIDTH / 4u);
+        //UNTIL
     }
+}
+
+// A lane has fours of adjacent elements.
+fn element(lane: u32, i: u32) -> u32 {
+    return 4u * (lane + (i / 4u) * THREADS) + i % 4u;
 }

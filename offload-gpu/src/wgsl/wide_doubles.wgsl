@@ -10,6 +10,10 @@ fn wide_add_square(sum: Wide, x: f32) -> Wide {
     return sum + f64(x) * f64(x);
 }
 
+fn wide_square(x: f32) -> Wide {
+    return f64(x) * f64(x);
+}
+
 fn wide_add(a: Wide, b: Wide) -> Wide {
     return a + b;
 }

@@ -16,14 +16,15 @@ fn wide_sum(a: f32, b: f32) -> Wide {
     return Wide(sum, exact(a - exact(sum - back)) + exact(b - back));
 }
 
-fn wide_add_square(sum: Wide, x: f32) -> Wide {
+fn wide_square(x: f32) -> Wide {
     // The upper half of the digits: its square is exact.
     let upper = bitcast<f32>(bitcast<u32>(x) & 0xfffff000u);
     let lower = exact(x - upper);
-    let most = exact(upper * upper);
-    let rest = exact(exact(2.0 * upper) * lower) + exact(lower * lower);
-    let added = wide_sum(sum.high, most);
-    return Wide(added.high, sum.low + added.low + rest);
+    return Wide(exact(upper * upper), exact(exact(2.0 * upper) * lower) + exact(lower * lower));
+}
+
+fn wide_add_square(sum: Wide, x: f32) -> Wide {
+    return wide_add(sum, wide_square(x));
 }
 
 fn wide_add(a: Wide, b: Wide) -> Wide {

@@ -104,7 +104,6 @@ fn translate(op: &engine::Op) -> Op {
 /// What a graph is to run with.
 pub(crate) struct Settings {
     pub(crate) tier: Tier,
-    pub(crate) halves: bool,
     pub(crate) cache: CacheFormat,
     pub(crate) context: usize,
     pub(crate) batch: usize,
@@ -138,7 +137,6 @@ pub(crate) fn graph(of: &engine::Graph<'_>, settings: &Settings) -> Graph {
         context: settings.context,
         batch: settings.batch,
         tier: settings.tier,
-        halves: settings.halves,
         input: None,
         wanted: settings.wanted,
     }

@@ -98,7 +98,6 @@ impl Shape {
             context: positions,
             batch: steps.iter().copied().max().expect("a step"),
             tier: Tier::F32,
-            halves: false,
             input: None,
             wanted: 1,
         };

@@ -28,7 +28,7 @@ pub(crate) fn gpu() -> Option<&'static Gpu> {
     .as_ref()
 }
 
-/// The device, taking it that it multiplies matrices of halves, if it says that it can at all.
+/// The device, taking it that it multiplies matrices, if it says that it can at all.
 pub(crate) fn gpu_of_matrices() -> Option<&'static Gpu> {
     static GPU: OnceLock<Option<Gpu>> = OnceLock::new();
     GPU.get_or_init(|| {
@@ -119,7 +119,6 @@ pub(crate) fn graph(op: Op, widths: &[usize], tokens: usize, tier: Tier) -> Grap
         context: 1024,
         batch: tokens,
         tier,
-        halves: false,
         input: None,
         wanted: 1,
     }
