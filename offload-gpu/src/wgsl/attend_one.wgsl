@@ -12,7 +12,7 @@ var<workgroup> turns: array<f32, 2u * PAIRS>;
 var<workgroup> query_part: array<f32, KEY_WIDTH>;
 var<workgroup> key_part: array<f32, KEY_WIDTH>;
 var<workgroup> scores: array<f32, 128>;
-var<workgroup> peaks: array<f32, 16>;
+var<workgroup> tops: array<f32, 16>;
 var<workgroup> partial: array<f32, 16>;
 var<workgroup> squares: array<Wide, 32>;
 var<workgroup> inverses: array<f32, 2>;
@@ -207,12 +207,12 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index
         //REPEAT 8
         most = max(most, scores[8u * lane + $iu]);
         //UNTIL
-        peaks[lane] = most;
+        tops[lane] = most;
     }
     workgroupBarrier();
-    var peak = peaks[0];
+    var peak = tops[0];
     //REPEAT 16
-    peak = max(peak, peaks[$i]);
+    peak = max(peak, tops[$i]);
     //UNTIL
     scores[lane] = select(0.0, exponential(exact(score - peak)), visible);
     workgroupBarrier();
