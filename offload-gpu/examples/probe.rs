@@ -34,7 +34,10 @@ fn main() -> Result<(), Box<dyn Error>> {
     let arguments: Vec<String> = std::env::args().collect();
     let path = arguments.get(1).ok_or("which model?")?;
     for (i, report) in reports().iter().enumerate() {
-        println!("device {i}: {}, {}, {}", report.name, report.driver, report.features);
+        println!(
+            "device {i}: {}, {}, {}",
+            report.name, report.driver, report.features
+        );
     }
     let context = option(&arguments, "--context", 2048)?;
     let batch = option(&arguments, "--batch", 512)?;
@@ -52,8 +55,14 @@ fn main() -> Result<(), Box<dyn Error>> {
     let weights = upload(&gpu, &model.graph);
     let bytes: u64 = weights.iter().map(|weight| weight.shape.bytes()).sum();
     let seconds = start.elapsed().as_secs_f64();
-    println!("{bytes} bytes of weights in {seconds:.2} s, {:.2} GB/s", bytes as f64 / seconds / 1e9);
-    if arguments.iter().any(|argument| argument == "--assume-matrices") {
+    println!(
+        "{bytes} bytes of weights in {seconds:.2} s, {:.2} GB/s",
+        bytes as f64 / seconds / 1e9
+    );
+    if arguments
+        .iter()
+        .any(|argument| argument == "--assume-matrices")
+    {
         gpu.assume_matrices();
     }
     let settings = Settings {
@@ -67,7 +76,9 @@ fn main() -> Result<(), Box<dyn Error>> {
     let mut plan = Plan::new(&gpu, graph(&model.graph, &settings), &weights)?;
     println!("plan {:?}, {} bytes", start.elapsed(), plan.bytes);
     let vocabulary = model.config.vocabulary;
-    let tokens: Vec<u32> = (0..batch).map(|i| ((i * 7919 + 13) % vocabulary) as u32).collect();
+    let tokens: Vec<u32> = (0..batch)
+        .map(|i| ((i * 7919 + 13) % vocabulary) as u32)
+        .collect();
     let mut logits = vec![0.0; vocabulary];
     let mut prompt = |plan: &mut Plan, count: usize| -> Result<f64, Box<dyn Error>> {
         let start = Instant::now();
@@ -87,10 +98,18 @@ fn main() -> Result<(), Box<dyn Error>> {
     };
     for round in 0..4 {
         let seconds = prompt(&mut plan, batch)?;
-        println!("prompt {batch}, round {round}: {:.1} tokens/s", batch as f64 / seconds);
+        println!(
+            "prompt {batch}, round {round}: {:.1} tokens/s",
+            batch as f64 / seconds
+        );
     }
     for (name, ns) in by_kernel(plan.timings(&gpu, batch as u32, 1)) {
-        println!("  {name:32} {:5} × {:9.2} us {:9.1} us", ns.0, ns.1 / ns.0 as f64 / 1e3, ns.1 / 1e3);
+        println!(
+            "  {name:32} {:5} × {:9.2} us {:9.1} us",
+            ns.0,
+            ns.1 / ns.0 as f64 / 1e3,
+            ns.1 / 1e3
+        );
     }
     let first = option(&arguments, "--from", 128)?;
     let mut position = 0;
@@ -138,7 +157,12 @@ fn main() -> Result<(), Box<dyn Error>> {
         println!("greedy from {first}: {rate:.1} tokens/s, the same last token: {same}");
     }
     for (name, ns) in by_kernel(plan.timings(&gpu, 1, 1)) {
-        println!("  {name:32} {:5} × {:9.2} us {:9.1} us", ns.0, ns.1 / ns.0 as f64 / 1e3, ns.1 / 1e3);
+        println!(
+            "  {name:32} {:5} × {:9.2} us {:9.1} us",
+            ns.0,
+            ns.1 / ns.0 as f64 / 1e3,
+            ns.1 / 1e3
+        );
     }
     if arguments.iter().any(|argument| argument == "--check") {
         check(&gpu, &model, &weights, tier)?;
@@ -166,7 +190,9 @@ fn check(
     tier: Tier,
 ) -> Result<(), Box<dyn Error>> {
     let vocabulary = model.config.vocabulary;
-    let tokens: Vec<u32> = (0..150).map(|i| ((i * 7919 + 13) % vocabulary) as u32).collect();
+    let tokens: Vec<u32> = (0..150)
+        .map(|i| ((i * 7919 + 13) % vocabulary) as u32)
+        .collect();
     let settings = Settings {
         tier,
         cache: CacheFormat::F16,
@@ -206,7 +232,10 @@ fn check(
         logits: Logits::All,
     };
     let expected = backend.forward(&step)?;
-    let unequal = found.iter().zip(expected).filter(|(a, b)| a.to_bits() != b.to_bits());
+    let unequal = found
+        .iter()
+        .zip(expected)
+        .filter(|(a, b)| a.to_bits() != b.to_bits());
     let largest = expected.iter().fold(0.0_f32, |most, x| most.max(x.abs()));
     let errors = found.iter().zip(expected).map(|(a, b)| (a - b).abs());
     let top = |row: &[f32]| {
@@ -214,8 +243,19 @@ fn check(
         row.iter().position(|&x| x == most)
     };
     let rows = found.chunks(vocabulary).zip(expected.chunks(vocabulary));
+    let wrong = |(a, b): (&[f32], &[f32])| a.iter().zip(b).any(|(a, b)| a.to_bits() != b.to_bits());
+    let pairs = found.chunks(vocabulary).zip(expected.chunks(vocabulary));
+    if let Some(first) = pairs.clone().position(wrong) {
+        println!(
+            "the first token with other bits is {first}, of {}",
+            pairs.filter(|&pair| wrong(pair)).count()
+        );
+    }
     let agree = rows.filter(|(a, b)| top(a) == top(b)).count();
-    println!("the likeliest of {agree} of {} tokens is the processor's", tokens.len());
+    println!(
+        "the likeliest of {agree} of {} tokens is the processor's",
+        tokens.len()
+    );
     println!(
         "{} of {} logits have other bits than the processor's; the largest difference is {:e} of the largest logit",
         unequal.count(),

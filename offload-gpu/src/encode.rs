@@ -64,7 +64,11 @@ impl Plan {
         let width = |id: usize| self.graph.activations[id].width;
         if form.logits > 0 {
             let logits = self.graph.logits;
-            let first = if self.compact[logits] { 0 } else { form.wanted.0 };
+            let first = if self.compact[logits] {
+                0
+            } else {
+                form.wanted.0
+            };
             copy(self.floats(logits)?, first * width(logits), form.logits);
         }
         for &(id, values) in places {
@@ -165,7 +169,11 @@ pub(crate) fn faults(bits: u32) -> Result<(), GpuError> {
         return Err(GpuError::CacheOverflow);
     }
     if bits & 5 != 0 {
-        let what = if bits & 1 != 0 { "an intermediate" } else { "the logits" };
+        let what = if bits & 1 != 0 {
+            "an intermediate"
+        } else {
+            "the logits"
+        };
         return Err(GpuError::NonFinite { what });
     }
     Ok(())

@@ -1,6 +1,7 @@
 //! Operations that are run together because nobody sees what lies between them.
 
-use crate::graph::{Attend, Graph, Op};
+use crate::graph::{Attend, Graph, Op, Tier};
+use crate::memory::Shape;
 
 /// Operations that one kernel replaces in steps of few tokens.
 #[derive(Clone, Debug)]
@@ -68,6 +69,80 @@ pub(crate) struct Gated {
     /// Weight and first row of the other.
     pub(crate) up: (usize, usize),
 }
+
+/// A norm that the products of few tokens make themselves.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Normed {
+    /// What is normed.
+    pub(crate) input: usize,
+    /// The norm's weight.
+    pub(crate) weight: usize,
+    /// What is added to the mean square.
+    pub(crate) epsilon: f32,
+}
+
+/// For every intermediate the norm that writes it, if nothing but products of bytes reads it and its row and what else a product
+/// needs fit `room` bytes of workgroup memory.
+pub(crate) fn normed(
+    graph: &Graph,
+    weights: &[Shape],
+    shortcuts: &[Shortcut],
+    room: usize,
+) -> Vec<Option<Normed>> {
+    let mut all = vec![None; graph.activations.len()];
+    if graph.tier != Tier::Fast {
+        return all;
+    }
+    let uses = Uses::new(graph);
+    let tail = graph.ops.iter().rposition(|op| matches!(op, Op::Attend(_)));
+    let in_tail = |index: usize| tail.is_none_or(|last| index > last);
+    for (index, op) in graph.ops.iter().enumerate() {
+        let Op::Norm {
+            input,
+            weight,
+            epsilon,
+            heads: 1,
+            out,
+        } = *op
+        else {
+            continue;
+        };
+        let by_bytes = |&reader: &usize| match graph.ops[reader] {
+            Op::MatMul {
+                weight, residual, ..
+            } => {
+                !weights[weight].format.is_float
+                    && residual != Some(out)
+                    && in_tail(reader) == in_tail(index)
+            }
+            _ => false,
+        };
+        let other = |shortcut: &Shortcut| {
+            matches!(shortcut.kind, ShortcutKind::Norms(_))
+                && (shortcut.at == index || shortcut.others.contains(&index))
+        };
+        let width = graph.activations[out].width;
+        let seen = graph.activations[out].observed || out == graph.logits;
+        let readers = &uses.readers[out];
+        let fits = width.is_multiple_of(32) && width <= 2048 && 11 * width + ROOM_BESIDE <= room;
+        if fits
+            && !seen
+            && !readers.is_empty()
+            && readers.iter().all(by_bytes)
+            && !shortcuts.iter().any(other)
+        {
+            all[out] = Some(Normed {
+                input,
+                weight,
+                epsilon,
+            });
+        }
+    }
+    all
+}
+
+/// Bytes of workgroup memory that products need beside a row: terms, and what quantising needs.
+const ROOM_BESIDE: usize = 26 << 10;
 
 /// Who writes and who reads each intermediate.
 struct Uses {
@@ -245,7 +320,9 @@ fn norms(graph: &Graph, uses: &Uses, at: usize) -> Option<Shortcut> {
     };
     let other = if a == normed { b } else { a };
     // Nobody may want the sum's bytes.
-    let products = uses.readers[sum].iter().any(|&reader| matches!(graph.ops[reader], Op::MatMul { input, .. } if input == sum));
+    let products = uses.readers[sum]
+        .iter()
+        .any(|&reader| matches!(graph.ops[reader], Op::MatMul { input, .. } if input == sum));
     let fits = (a == normed) != (b == normed) && sum == summed && !products;
     let norms = Norms {
         input,

@@ -43,7 +43,8 @@ impl Plan {
         gpu.check("the device")?;
         let landings = (0..UNDER_WAY).map(|_| landing(gpu, 8));
         let landings = landings.collect::<Result<Vec<_>, _>>()?;
-        gpu.queue.write_buffer(&self.tokens, 0, &token.to_le_bytes());
+        gpu.queue
+            .write_buffer(&self.tokens, 0, &token.to_le_bytes());
         let mut awaited = VecDeque::new();
         let (mut sent, mut given) = (0, 0);
         let mut going = true;
@@ -70,7 +71,9 @@ impl Plan {
                 sent += 1;
                 continue;
             }
-            let Some(first) = awaited.pop_front() else { break };
+            let Some(first) = awaited.pop_front() else {
+                break;
+            };
             let words = first.words(gpu)?;
             if let Err(error) = faults(words[0]) {
                 self.faulty = true;

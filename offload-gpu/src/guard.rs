@@ -153,7 +153,8 @@ unsafe extern "C" fn memory(
 /// It is as the contract says.
 unsafe fn parts<'a>(description: *const Description) -> Result<Parts<'a>, GpuError> {
     // SAFETY: the contract has it valid within the call.
-    let given = unsafe { description.as_ref() }.ok_or_else(|| GpuError::invalid("no description"))?;
+    let given =
+        unsafe { description.as_ref() }.ok_or_else(|| GpuError::invalid("no description"))?;
     // SAFETY: the contract has every pointer valid for the count beside it.
     unsafe {
         let ropes = elements(given.ropes, given.rope_count as usize)?;
@@ -215,8 +216,12 @@ unsafe extern "C" fn upload(
 ) -> Status {
     guard(message, || {
         // SAFETY: the device came from `open`; there are `length` bytes.
-        let (host, bytes) =
-            unsafe { (one(device.cast::<Host>())?, elements(bytes, length as usize)?) };
+        let (host, bytes) = unsafe {
+            (
+                one(device.cast::<Host>())?,
+                elements(bytes, length as usize)?,
+            )
+        };
         host.upload(id, first, rows, bytes)
     })
 }
@@ -291,7 +296,10 @@ unsafe extern "C" fn run(
         let parts = unsafe {
             let mut places = Vec::with_capacity(reads.len());
             for read in reads {
-                places.push((read.activation, elements_mut(read.host, read.length as usize)?));
+                places.push((
+                    read.activation,
+                    elements_mut(read.host, read.length as usize)?,
+                ));
             }
             let output = if step.output.is_null() {
                 None

@@ -205,7 +205,11 @@ impl Running {
         };
         let input = graph.input.map_or(0, |id| graph.activations[id].width);
         Ok(Lengths {
-            tokens: if self.plan.vocabulary.is_some() { count } else { 0 },
+            tokens: if self.plan.vocabulary.is_some() {
+                count
+            } else {
+                0
+            },
             input: count * input,
             output: rows * graph.activations[graph.logits].width,
         })

@@ -137,7 +137,10 @@ impl Kernel {
             };
             let known = self.repeats.iter().find(|(name, _)| name == count);
             let count = known.map_or_else(|| count.parse().unwrap_or(0), |known| known.1);
-            let block: Vec<&str> = lines.by_ref().take_while(|line| line.trim() != "//UNTIL").collect();
+            let block: Vec<&str> = lines
+                .by_ref()
+                .take_while(|line| line.trim() != "//UNTIL")
+                .collect();
             let block = block.join("\n") + "\n";
             for i in 0..count {
                 let mut again = block.replace("$i", &i.to_string());

@@ -1,9 +1,9 @@
 //! One step: one command buffer, one submission, one reading back.
 
 use crate::device::Gpu;
+use crate::encode::{Form, faults, read};
 use crate::error::GpuError;
 use crate::layout;
-use crate::encode::{Form, faults, read};
 use crate::plan::Plan;
 use std::ops::Range;
 
@@ -91,7 +91,9 @@ impl Plan {
         let commands = match self.ahead.take() {
             Some((ready, commands)) if ready == form && places.is_empty() => commands,
             _ => {
-                let ids = places.iter().map(|place| (place.activation, place.values.len()));
+                let ids = places
+                    .iter()
+                    .map(|place| (place.activation, place.values.len()));
                 self.encode(gpu, &form, &ids.collect::<Vec<_>>())?
             }
         };
@@ -106,7 +108,10 @@ impl Plan {
             self.ahead = Some((next, self.encode(gpu, &next, &[])?));
         }
         let bytes = 4 * form.words(places.iter().map(|place| place.values.len()).sum());
-        let landing = self.landing.as_ref().ok_or_else(|| GpuError::invalid("no landing"))?;
+        let landing = self
+            .landing
+            .as_ref()
+            .ok_or_else(|| GpuError::invalid("no landing"))?;
         let words = read(gpu, landing, bytes)?;
         let mut words = &words[..];
         let mut next = |count: usize| {
@@ -208,10 +213,16 @@ impl Plan {
         if wrong || outcome.chosen.is_some() && rows == 0 {
             return Err(GpuError::invalid("room for other logits than the wanted"));
         }
-        let writes = writes.iter().map(|w| (w.activation, w.values.len(), step.count));
+        let writes = writes
+            .iter()
+            .map(|w| (w.activation, w.values.len(), step.count));
         let places = places.iter().map(|p| {
             let tail = self.in_tail(p.activation);
-            (p.activation, p.values.len(), if tail { rows } else { step.count })
+            (
+                p.activation,
+                p.values.len(),
+                if tail { rows } else { step.count },
+            )
         });
         for (id, len, rows) in writes.chain(places) {
             let fits = graph.activations.get(id).is_some_and(|activation| {
@@ -245,13 +256,7 @@ impl Plan {
     }
 
     /// Sends what kernels need to know of the step.
-    fn send(
-        &mut self,
-        gpu: &Gpu,
-        step: &Step<'_>,
-        wanted: &Range<usize>,
-        writes: &[Values<'_>],
-    ) {
+    fn send(&mut self, gpu: &Gpu, step: &Step<'_>, wanted: &Range<usize>, writes: &[Values<'_>]) {
         self.send_step(gpu, step.position, step.count, wanted, step.choices);
         let write = |buffer: &wgpu::Buffer, bytes: &[u8]| gpu.queue.write_buffer(buffer, 0, bytes);
         if !step.tokens.is_empty() {
@@ -279,7 +284,8 @@ impl Plan {
             self.turns = position..position + ahead.min(self.graph.batch).max(count);
             for (rope, buffer) in self.graph.ropes.iter().zip(&self.angles) {
                 let table = rope.table(self.turns.clone());
-                gpu.queue.write_buffer(buffer, 0, bytemuck::cast_slice(&table));
+                gpu.queue
+                    .write_buffer(buffer, 0, bytemuck::cast_slice(&table));
             }
         }
         let words = [
@@ -293,7 +299,8 @@ impl Plan {
             0,
         ];
         let words = words.map(|word| word as u32);
-        gpu.queue.write_buffer(&self.step, 0, bytemuck::cast_slice(&words));
+        gpu.queue
+            .write_buffer(&self.step, 0, bytemuck::cast_slice(&words));
         if self.faulty {
             gpu.queue.write_buffer(&self.faults, 0, &[0; 4]);
         }
@@ -302,4 +309,3 @@ impl Plan {
 
 /// For how many positions angles are computed at a time when tokens come one by one.
 const TURNS_AHEAD: usize = 64;
-

@@ -125,7 +125,10 @@ fn fast_logits_have_the_bits_of_the_processor() {
             let found = found(gpu, model, Tier::Fast, tokens, steps);
             let both = found.iter().zip(&expected);
             let unequal = both.filter(|(a, b)| a.to_bits() != b.to_bits()).count();
-            println!("{name} in {steps:?}: {unequal} of {} logits differ", found.len());
+            println!(
+                "{name} in {steps:?}: {unequal} of {} logits differ",
+                found.len()
+            );
             assert_eq!(unequal, 0, "{name} in {steps:?}");
         }
     });
@@ -139,7 +142,10 @@ fn decoded_logits_are_near_the_truth() {
         let found = found(gpu, model, Tier::F32, tokens, &[100, 1, 49]);
         let largest = truth.iter().fold(0.0_f32, |most, x| most.max(x.abs()));
         let errors = found.iter().zip(&truth).map(|(a, b)| (a - b).abs());
-        let error = errors.fold(0.0_f32, |most, x| if x > most || x.is_nan() { x } else { most });
+        let error = errors.fold(
+            0.0_f32,
+            |most, x| if x > most || x.is_nan() { x } else { most },
+        );
         println!("{name}: {:e} of the largest logit", error / largest);
         // 2⁻²⁴ for each of some hundred roundings on the way, enlarged by a few layers; seen 1e-6.
         assert!(error <= 2e-5 * largest, "{name}: {error} of {largest}");

@@ -20,7 +20,11 @@ const TOKENS: usize = 8;
 pub(super) fn add(build: &mut Build<'_>, attend: &Attend) -> Result<(), GpuError> {
     remember(build, attend)?;
     let cache = build.graph.caches[attend.cache];
-    let pack = if cache.format == CacheFormat::F16 { 2 } else { 1 };
+    let pack = if cache.format == CacheFormat::F16 {
+        2
+    } else {
+        1
+    };
     let words = cache.value_width.div_ceil(pack);
     // Lanes that share a token's values, and how many such teams there are.
     let team = words.min(LANES);
@@ -67,6 +71,14 @@ pub(super) fn one(build: &mut Build<'_>, attended: &Attended) -> Result<(), GpuE
     let chunks = build.caches[attend.cache].positions / layout::CHUNK + 1;
     let floats = attend.heads * chunks * (cache.value_width + 2);
     let partials = build.partials(4 * floats as u64)?;
+    let pack = if cache.format == CacheFormat::F16 {
+        2
+    } else {
+        1
+    };
+    let words = cache.value_width.div_ceil(pack);
+    // Positions whose values are in workgroup memory at a time: all of a chunk, or 16 KiB.
+    let piece = (1 << (4096 / words).max(8).ilog2()).min(LANES);
     let kernel = Kernel::new("attend_one", include_str!("../wgsl/attend_one.wgsl"))
         .real("CACHE_LIMIT", limit)
         .real("QUERY_SCALE", attend.query_scale)
@@ -77,7 +89,9 @@ pub(super) fn one(build: &mut Build<'_>, attended: &Attended) -> Result<(), GpuE
         .flag("NEIGHBOURS", table.neighbours)
         .flag("NORMS", attended.norms.is_some())
         .repeat("KEYS", largest_divisor(cache.key_width))
-        .repeat("VALUES", 64)
+        .repeat("ROUNDS", cache.value_width.div_ceil(LANES))
+        .count("PIECE", piece)
+        .repeat("BATCH", largest_divisor(piece * words / LANES).min(16))
         .read("query", "f32", &build.floats(attended.query)?)
         .read("key", "f32", &build.floats(attended.key)?)
         .read("value", "f32", &build.floats(attend.value)?)

@@ -14,7 +14,10 @@ pub(super) fn add(
     let floats = build.floats(out)?;
     for part in &weight.parts {
         let (main, lanes) = if weight.shape.format.is_float {
-            (include_str!("../wgsl/embed_floats.wgsl"), weight.shape.width)
+            (
+                include_str!("../wgsl/embed_floats.wgsl"),
+                weight.shape.width,
+            )
         } else {
             (include_str!("../wgsl/embed.wgsl"), weight.shape.width / 32)
         };

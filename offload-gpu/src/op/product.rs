@@ -30,7 +30,7 @@ const LANES: usize = 32;
 const MOST_PER: usize = 8;
 
 /// From how many tokens on weights are unpacked for many at a time.
-const TILES_FROM: u32 = 8;
+pub(super) const TILES_FROM: u32 = 8;
 
 /// A kernel that reads a part of a weight.
 pub(super) fn reading(mut kernel: Kernel, weight: &Weight, part: &Part) -> Kernel {
@@ -40,7 +40,12 @@ pub(super) fn reading(mut kernel: Kernel, weight: &Weight, part: &Part) -> Kerne
     if weight.shape.format.is_float {
         return kernel.with(weight.shape.format.source);
     }
-    for (i, plane) in part.planes.iter().take(weight.shape.format.fields.len()).enumerate() {
+    for (i, plane) in part
+        .planes
+        .iter()
+        .take(weight.shape.format.fields.len())
+        .enumerate()
+    {
         kernel = kernel.count(&format!("PLANE_{i}"), *plane);
     }
     kernel
@@ -108,6 +113,34 @@ pub(super) fn can_gate(
         && gpu.abilities.workgroup as usize >= 64 * GATED_LANES
 }
 
+/// Where a kernel of few rows takes its activations from: from bytes, or, if it reads a norm, from what that would read.
+fn bringing(
+    build: &Build<'_>,
+    kernel: Kernel,
+    input: usize,
+    threads: usize,
+    tile: usize,
+) -> Result<Kernel, GpuError> {
+    let width = build.width(input);
+    let Some(norm) = build.normed[input] else {
+        return Ok(kernel
+            .count("ROOM", tile)
+            .read("input", "vec4<u32>", &build.bytes(input)?)
+            .with(include_str!("../wgsl/bring_bytes.wgsl")));
+    };
+    let kernel = kernel
+        .count("ROOM", (width / 32).next_multiple_of(tile))
+        .count("SQUARES", super::norm::root_room(width))
+        .real("NORM_EPSILON", norm.epsilon)
+        .repeat("FOURS", width.div_ceil(4 * threads))
+        .read("normed", "vec4<f32>", &build.floats(norm.input)?)
+        .read("norm_weight", "vec4<f32>", &build.vector(norm.weight)?)
+        .with(include_str!("../wgsl/root.wgsl"))
+        .with(super::squares(build))
+        .with(include_str!("../wgsl/bring_normed.wgsl"));
+    Ok(kernel)
+}
+
 /// Two products and their gate, for few tokens.
 pub(super) fn gated(build: &mut Build<'_>, gated: &Gated, at: usize) -> Result<(), GpuError> {
     let Op::Gate { curve, out, .. } = build.graph.ops[at] else {
@@ -122,10 +155,19 @@ pub(super) fn gated(build: &mut Build<'_>, gated: &Gated, at: usize) -> Result<(
         .count("WIDTH_OUT", width)
         .count("LANES", GATED_LANES)
         .count("TERM_ROWS", 64)
-        .repeat("PER", per(gate.shape.width / 32, GATED_LANES).min(GATED_PER))
+        .repeat(
+            "PER",
+            per(gate.shape.width / 32, GATED_LANES).min(GATED_PER),
+        )
         .with(include_str!("../wgsl/row_sums.wgsl"))
-        .read("input", "vec4<u32>", &build.bytes(gated.input)?)
         .with(include_str!("../wgsl/terms.wgsl"));
+    let kernel = bringing(
+        build,
+        kernel,
+        gated.input,
+        64 * GATED_LANES,
+        GATED_LANES * GATED_PER,
+    )?;
     let kernel = reading(kernel, &gate, &gate.parts[0]);
     let kernel = reading_up(kernel, &up, &up.parts[0]);
     let kernel = super::elementwise::curved(build, kernel, curve, out);
@@ -145,10 +187,7 @@ pub(super) fn add(build: &mut Build<'_>, product: &Product) -> Result<(), GpuErr
     let rows = product.first..product.first + build.width(product.out);
     let tail = build.in_tail();
     for part in &weight.parts {
-        let (start, end) = (
-            rows.start.max(part.rows.start),
-            rows.end.min(part.rows.end),
-        );
+        let (start, end) = (rows.start.max(part.rows.start), rows.end.min(part.rows.end));
         if start >= end {
             continue;
         }
@@ -211,6 +250,7 @@ fn bytes(
 ) -> Result<Vec<Variant>, GpuError> {
     let input = build.bytes(product.input)?;
     let tail = build.in_tail();
+    let each = per(piece.weight.shape.width / 32, LANES);
     let few = kernel(
         build,
         "product_bytes",
@@ -222,10 +262,16 @@ fn bytes(
     .count("TERM_ROWS", ROWS)
     .count("LANES", LANES)
     .count("THREADS", ROWS * LANES)
-    .repeat("PER", per(piece.weight.shape.width / 32, LANES))
+    .repeat("PER", each)
     .with(include_str!("../wgsl/row_sums.wgsl"))
-    .read("input", "vec4<u32>", &input)
     .with(include_str!("../wgsl/terms.wgsl"));
+    let few = bringing(build, few, product.input, ROWS * LANES, LANES * each)?;
+    let few = match build.normed[product.input] {
+        Some(_) => few
+            .write("faults", "atomic<u32>", &build.faults)
+            .with(super::division(build)),
+        None => few,
+    };
     let many = kernel(
         build,
         "product_tiles",
@@ -234,7 +280,14 @@ fn bytes(
         piece,
     )?
     // Only `Q2_K` has both halves and minima.
-    .count("MINS", if piece.weight.shape.format.id == 10 { 128 } else { 1 })
+    .count(
+        "MINS",
+        if piece.weight.shape.format.id == 10 {
+            128
+        } else {
+            1
+        },
+    )
     .read("input", "vec4<u32>", &input)
     .with(include_str!("../wgsl/terms.wgsl"));
     let mut variants = vec![

@@ -16,7 +16,8 @@ var<workgroup> tops: array<f32, 16>;
 var<workgroup> partial: array<f32, 16>;
 var<workgroup> squares: array<Wide, 32>;
 var<workgroup> inverses: array<f32, 2>;
-var<workgroup> results: array<f32, VALUE_STRIDE>;
+var<workgroup> weights: array<f32, 128>;
+var<workgroup> staged: array<u32, PIECE * VALUE_WORDS>;
 
 const VALUE_WORDS: u32 = VALUE_STRIDE / PACK;
 
@@ -43,16 +44,9 @@ fn key_of(word: u32, slot: u32) -> f32 {
     return unpack2x16float(word >> (16u * (slot % 2u))).x;
 }
 
-// A value's elements in a word.
-fn values_of(word: u32) -> vec2<f32> {
-    if PACK == 1u {
-        return vec2<f32>(bitcast<f32>(word), 0.0);
-    }
-    return unpack2x16float(word);
-}
-
-fn exact2(x: vec2<f32>) -> vec2<f32> {
-    return bitcast<vec2<f32>>(bitcast<vec2<u32>>(x) ^ vec2<u32>(step.zero));
+// Lane `lane`'s element of a value in a word.
+fn value_of(word: u32, lane: u32) -> f32 {
+    return key_of(word, lane);
 }
 
 // The inverses of the root mean squares of query and key. All lanes call it.
@@ -132,6 +126,12 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index
         raw[KEY_WIDTH + d] = key[cache_head * KEY_WIDTH + d];
         bring_weights(d);
     }
+    //REPEAT ROUNDS
+    var mine$i = 0.0;
+    if lane + $iu * 128u < VALUE_WIDTH {
+        mine$i = as_remembered(value[cache_head * VALUE_WIDTH + lane + $iu * 128u]);
+    }
+    //UNTIL
     for (var i = lane; i < 2u * PAIRS; i += 128u) {
         turns[i] = angles[step.turns * 2u * PAIRS + i];
     }
@@ -214,7 +214,9 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index
     //REPEAT 16
     peak = max(peak, tops[$i]);
     //UNTIL
-    scores[lane] = select(0.0, exponential(exact(score - peak)), visible);
+    let weight = select(0.0, exponential(exact(score - peak)), visible);
+    scores[lane] = weight;
+    weights[lane] = select(weight, 0.0, is_own);
     workgroupBarrier();
     if lane < 16u {
         var sum = 0.0;
@@ -224,50 +226,56 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index
         partial[lane] = sum;
     }
     let room = (head * CHUNKS + group.y) * (VALUE_WIDTH + 2u);
-    for (var word = lane; word < VALUE_WORDS; word += 128u) {
-        // What this step remembers is not read back.
-        var mine = vec2<f32>(0.0);
-        if is_last {
-            mine.x = as_remembered(value[cache_head * VALUE_WIDTH + word * PACK]);
-            if PACK == 2u {
-                mine.y = as_remembered(value[cache_head * VALUE_WIDTH + min(word * PACK + 1u, VALUE_WIDTH - 1u)]);
+    //REPEAT ROUNDS
+    var sum$i = 0.0;
+    //UNTIL
+    // Behind the last position lie zeros, or older values: their weights are zero.
+    for (var piece = 0u; piece < to; piece += PIECE) {
+        let at = value_word(cache_head, slot + piece);
+        for (var i = 0u; i < PIECE * VALUE_WORDS; i += 128u * BATCH) {
+            //REPEAT BATCH
+            let word$i = min(lane + i + $iu * 128u, PIECE * VALUE_WORDS - 1u);
+            let v$i = values[at + word$i];
+            //UNTIL
+            //REPEAT BATCH
+            staged[word$i] = v$i;
+            //UNTIL
+        }
+        workgroupBarrier();
+        //REPEAT ROUNDS
+        if lane + $iu * 128u < VALUE_WIDTH {
+            let from$i = (lane + $iu * 128u) / PACK;
+            for (var p = 0u; p < PIECE; p += 8u) {
+                sum$i = sum$i + exact(weights[piece + p] * value_of(staged[from$i + p * VALUE_WORDS], lane));
+                sum$i = sum$i + exact(weights[piece + p + 1u] * value_of(staged[from$i + (p + 1u) * VALUE_WORDS], lane));
+                sum$i = sum$i + exact(weights[piece + p + 2u] * value_of(staged[from$i + (p + 2u) * VALUE_WORDS], lane));
+                sum$i = sum$i + exact(weights[piece + p + 3u] * value_of(staged[from$i + (p + 3u) * VALUE_WORDS], lane));
+                sum$i = sum$i + exact(weights[piece + p + 4u] * value_of(staged[from$i + (p + 4u) * VALUE_WORDS], lane));
+                sum$i = sum$i + exact(weights[piece + p + 5u] * value_of(staged[from$i + (p + 5u) * VALUE_WORDS], lane));
+                sum$i = sum$i + exact(weights[piece + p + 6u] * value_of(staged[from$i + (p + 6u) * VALUE_WORDS], lane));
+                sum$i = sum$i + exact(weights[piece + p + 7u] * value_of(staged[from$i + (p + 7u) * VALUE_WORDS], lane));
             }
         }
-        let last = select(128u, to - 1u, is_last);
-        let at = value_word(cache_head, slot) + word;
-        var sum = vec2<f32>(0.0);
-        for (var p = 0u; p < to; p += VALUES) {
-            //REPEAT VALUES
-            let v$i = values[at + (p + $iu) * VALUE_WORDS];
-            //UNTIL
-            //REPEAT VALUES
-            sum = sum + weighed(p + $iu, begin, to, select(values_of(v$i), mine, p + $iu == last));
-            //UNTIL
-        }
-        results[PACK * word] = sum.x;
-        if PACK == 2u {
-            results[2u * word + 1u] = sum.y;
-        }
+        //UNTIL
+        workgroupBarrier();
     }
-    workgroupBarrier();
     let total = folded();
-    for (var base = 0u; base < VALUE_WIDTH; base += 128u) {
-        let d = base + lane;
-        if chunks == 1u {
-            finish(lane, head, d, divide(results[min(d, VALUE_WIDTH - 1u)], total));
-        } else if d < VALUE_WIDTH {
-            partials[room + 2u + d] = results[d];
-        }
+    //REPEAT ROUNDS
+    let d$i = lane + $iu * 128u;
+    if is_last {
+        // What this step remembers is not read back.
+        sum$i = sum$i + exact(scores[to - 1u] * mine$i);
     }
+    if chunks == 1u {
+        finish(lane, head, d$i, divide(sum$i, total));
+    } else if d$i < VALUE_WIDTH {
+        partials[room + 2u + d$i] = sum$i;
+    }
+    //UNTIL
     if chunks > 1u && lane == 0u {
         partials[room] = peak;
         partials[room + 1u] = total;
     }
-}
-
-// What position `p` adds to a sum that is never a negative zero: nothing, if it is not seen.
-fn weighed(p: u32, begin: u32, to: u32, x: vec2<f32>) -> vec2<f32> {
-    return select(vec2<f32>(0.0), exact2(scores[p] * x), p >= begin && p < to);
 }
 
 // The 16 sums of `partial`, folded 8 + 8, 4 + 4, 2 + 2, 1 + 1.

@@ -19,7 +19,7 @@ struct Step {
 
 @group(0) @binding(0) var<uniform> step: Step;
 
-// A product or sum that may not be contracted with what follows.
+// A product or sum that may not be contracted or reordered with what follows.
 fn exact(x: f32) -> f32 {
     return bitcast<f32>(bitcast<u32>(x) ^ step.zero);
 }

@@ -55,7 +55,7 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index
                 for (var j = 0u; j < 4u; j += 1u) {
                     let t = s * 64u + line + 16u * j;
                     let term = product_of(w, x_low[t], x_high[t], x_factors[t]);
-                    y[i][j] = y[i][j] + term.x;
+                    y[i][j] = exact(y[i][j] + term.x);
                     if MIN {
                         y[i][j] = y[i][j] - term.y;
                     }

@@ -3,22 +3,16 @@
 const TILE: u32 = LANES * PER;
 const STRIDE: u32 = TILE | 1u;
 
-var<workgroup> activations: array<vec4<u32>, 3u * TILE>;
+var<workgroup> activations: array<vec4<u32>, 3u * ROOM>;
 var<workgroup> terms: array<vec2<f32>, TERM_ROWS * STRIDE>;
 
-// Brings `count` groups of activations. All lanes call it.
-fn bring(lane: u32, first: u32, count: u32) {
-    for (var i = lane; i < 3u * count; i += THREADS) {
-        activations[i] = input[3u * first + i];
-    }
+// Leaves the terms of group `i` of the tile that begins at group `base`.
+fn leave(begin: u32, base: u32, i: u32, w: Group) {
+    let at = 3u * (i + select(0u, base, WHOLE));
+    terms[begin + i] = product_of(w, activations[at], activations[at + 1u], activations[at + 2u]);
 }
 
-// Leaves the terms of group `i`.
-fn leave(begin: u32, i: u32, w: Group) {
-    terms[begin + i] = product_of(w, activations[3u * i], activations[3u * i + 1u], activations[3u * i + 2u]);
-}
-
-// Adds `count` groups' terms to `start`, in order.
+// Adds `count` groups' terms to `start`, in order. One compiler was seen to add a term and its minimum first.
 fn summed(start: f32, begin: u32, count: u32) -> f32 {
     var y = start;
     var i = begin;
@@ -28,16 +22,16 @@ fn summed(start: f32, begin: u32, count: u32) -> f32 {
         let t$i = terms[i + $iu];
         //UNTIL
         //REPEAT 16
-        y = y + t$i.x;
+        y = exact(y + t$i.x);
         if MIN {
-            y = y - t$i.y;
+            y = exact(y - t$i.y);
         }
         //UNTIL
     }
     for (; i < end; i += 1u) {
-        y = y + terms[i].x;
+        y = exact(y + terms[i].x);
         if MIN {
-            y = y - terms[i].y;
+            y = exact(y - terms[i].y);
         }
     }
     return y;

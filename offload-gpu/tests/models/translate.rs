@@ -153,4 +153,3 @@ pub(crate) fn upload(gpu: &Gpu, of: &engine::Graph<'_>) -> Vec<Weight> {
     });
     weights.collect()
 }
-

@@ -110,7 +110,11 @@ impl Shape {
                 let width = widths[activation];
                 all[position * width..][..count * width].to_vec()
             };
-            let parts = [part(0, &rows.query), part(1, &rows.key), part(2, &rows.value)];
+            let parts = [
+                part(0, &rows.query),
+                part(1, &rows.key),
+                part(2, &rows.value),
+            ];
             let writes: Vec<Values<'_>> = (0..3)
                 .map(|activation| Values {
                     activation,
@@ -136,7 +140,9 @@ impl Shape {
     }
 
     fn sees(&self, position: usize) -> std::ops::Range<usize> {
-        let first = self.window.map_or(0, |window| (position + 1).saturating_sub(window));
+        let first = self
+            .window
+            .map_or(0, |window| (position + 1).saturating_sub(window));
         first..position + 1
     }
 
@@ -204,7 +210,10 @@ impl Shape {
             let at = (position * self.heads + head) * self.value_width;
             let found = &found[at..][..self.value_width];
             let expected = self.expected(&rows, head, position);
-            let (query, range) = (wide(&self.query(&rows, head, position)), self.sees(position));
+            let (query, range) = (
+                wide(&self.query(&rows, head, position)),
+                self.sees(position),
+            );
             let both = range.map(|p| self.remembered(&rows, head, p));
             let (keys, values): (Vec<_>, Vec<_>) =
                 both.map(|(key, value)| (wide(key), wide(value))).unzip();
@@ -241,7 +250,14 @@ fn attention_has_the_bits_of_the_processor() {
         let cache = GpuCache::F32;
         Shape { cache, ..PLAIN }.compare(gpu, steps, &mut worst);
     }
-    for (key_width, value_width) in [(80, 80), (96, 96), (128, 128), (256, 256), (64, 33), (7, 160)] {
+    for (key_width, value_width) in [
+        (80, 80),
+        (96, 96),
+        (128, 128),
+        (256, 256),
+        (64, 33),
+        (7, 160),
+    ] {
         let shape = Shape {
             key_width,
             value_width,

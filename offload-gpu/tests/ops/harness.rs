@@ -38,7 +38,10 @@ pub(crate) fn gpu_of_matrices() -> Option<&'static Gpu> {
         let mut gpu = Gpu::open(index).expect("an adapter gives a device");
         gpu.assume_matrices();
         if !gpu.abilities.matrices {
-            println!("{} has no cooperative matrices: they were not tested", gpu.name);
+            println!(
+                "{} has no cooperative matrices: they were not tested",
+                gpu.name
+            );
             return None;
         }
         Some(gpu)

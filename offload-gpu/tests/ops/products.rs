@@ -3,9 +3,9 @@
 use crate::harness::{Source, Stored, Worst, gpu, gpu_of_matrices, graph, run, wide};
 use fidelis_conformance::bound::{self, Weights};
 use fidelis_offload_gpu::format::FORMATS;
-use fidelis_offload_gpu::graph::{Op, Tier};
+use fidelis_offload_gpu::graph::{Activation, Curve as GpuCurve, Graph, Op, Tier};
 use fidelis_simd::dense::{Dense, DenseScratch, Dequantise};
-use fidelis_simd::elementwise::Scale;
+use fidelis_simd::elementwise::{Curve, Gate, Scale};
 use fidelis_simd::fast::Decode;
 use fidelis_simd::input::{InputGroup, Quantise};
 use fidelis_simd::{Format, Level, Real, with_layout};
@@ -170,7 +170,11 @@ fn products_of_matrices_have_the_bits_of_the_processor() {
             let graph = graph(op, &[width, rows], tokens, Tier::Fast);
             let found = run(gpu, graph, &[weight], &[&input], &vec![0; tokens], 0);
             let row_bytes = bytes.len() / rows;
-            for (r, row) in bytes.chunks_exact(row_bytes).enumerate().step_by(rows / 200 + 1) {
+            for (r, row) in bytes
+                .chunks_exact(row_bytes)
+                .enumerate()
+                .step_by(rows / 200 + 1)
+            {
                 let weights = Weights::decode(id, row, width);
                 for (t, x) in input.chunks_exact(width).enumerate() {
                     let exact = wide(x);
@@ -183,6 +187,74 @@ fn products_of_matrices_have_the_bits_of_the_processor() {
             }
         }
         worst.finish(&format!("matrices {id}"));
+    }
+}
+
+/// Two products of the same input, and their gate.
+fn gate_graph(width: usize, rows: usize, tokens: usize) -> Graph {
+    let product = |weight: usize| Op::MatMul {
+        input: 0,
+        weight,
+        first: 0,
+        residual: None,
+        out: 1 + weight,
+    };
+    let gate = Op::Gate {
+        gate: 1,
+        up: 2,
+        curve: GpuCurve::Silu,
+        out: 3,
+    };
+    let mut graph = graph(gate, &[width, rows, rows, rows], tokens, Tier::Fast);
+    graph.ops = vec![product(0), product(1), gate];
+    for id in [1, 2] {
+        graph.activations[id] = Activation {
+            width: rows,
+            observed: false,
+        };
+    }
+    graph
+}
+
+#[test]
+fn gated_products_have_the_bits_of_the_processor() {
+    let Some(gpu) = gpu() else { return };
+    for format in FORMATS.iter().filter(|format| !format.is_float) {
+        let (id, rows) = (format_of(format.id), 96);
+        let mut unequal = 0;
+        // One lane's groups come at once, or a few at a time.
+        for (width, tokens) in [(256, 1), (2048, 1), (2304, 3), (5632, 1)] {
+            let mut source = Source::new(u64::from(format.id) + 200);
+            let both = [0, 1].map(|_| source.weights(id, rows, width));
+            let input = source.values(width * tokens);
+            let stored = |bytes| Stored {
+                format: id,
+                rows,
+                width,
+                bytes,
+            };
+            let weights = [stored(&both[0]), stored(&both[1])];
+            let graph = gate_graph(width, rows, tokens);
+            let found = run(gpu, graph, &weights, &[&input], &vec![0; tokens], 0);
+            let row_bytes = both[0].len() / rows;
+            for (found, x) in found.chunks_exact(rows).zip(input.chunks_exact(width)) {
+                let sums = [0, 1].map(|i| {
+                    let rows = both[i].chunks_exact(row_bytes);
+                    rows.map(|row| fast(id, row, x)).collect::<Vec<f32>>()
+                });
+                let mut expected = vec![0.0_f32; rows];
+                Level::best().run(Gate {
+                    gate: &sums[0],
+                    up: &sums[1],
+                    curve: Curve::Silu,
+                    out: &mut expected,
+                });
+                let pairs = found.iter().zip(&expected);
+                unequal += pairs.filter(|(a, b)| a.to_bits() != b.to_bits()).count();
+            }
+            println!("gated {id}, {width} wide, {tokens} tokens: {unequal} results differ");
+        }
+        assert_eq!(unequal, 0, "{id}");
     }
 }
 

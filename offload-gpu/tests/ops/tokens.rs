@@ -16,7 +16,15 @@ fn vector(values: &[f32]) -> Vec<u8> {
 fn norms_have_the_bits_of_the_processor() {
     let Some(gpu) = gpu() else { return };
     let mut worst = Worst::default();
-    for (width, heads) in [(64, 1), (80, 3), (2048, 1), (2500, 1), (1, 5), (256, 4), (5632, 1)] {
+    for (width, heads) in [
+        (64, 1),
+        (80, 3),
+        (2048, 1),
+        (2500, 1),
+        (1, 5),
+        (256, 4),
+        (5632, 1),
+    ] {
         let mut source = Source::new(width as u64);
         let row = width * heads;
         let (input, weight) = (source.values(row * TOKENS), source.values(width));
@@ -140,7 +148,11 @@ fn sums_biases_and_caps_have_the_bits_of_the_processor() {
         };
         let biased = graph(op, &[width; 2], TOKENS, Tier::F32);
         let found = run(gpu, biased, &[stored], &[&a], &[0; TOKENS], 0);
-        let expected: Vec<f32> = a.iter().enumerate().map(|(i, x)| x + b[i % width]).collect();
+        let expected: Vec<f32> = a
+            .iter()
+            .enumerate()
+            .map(|(i, x)| x + b[i % width])
+            .collect();
         assert_eq!(found, expected, "biases of {width}");
 
         let op = Op::SoftCap {
@@ -162,7 +174,12 @@ fn sums_biases_and_caps_have_the_bits_of_the_processor() {
         });
         let mut worst = Worst::default();
         for i in 0..found.len() {
-            worst.see("soft cap", found[i], truth[i], bound::soft_cap(truth[i], 30.0));
+            worst.see(
+                "soft cap",
+                found[i],
+                truth[i],
+                bound::soft_cap(truth[i], 30.0),
+            );
             worst.same(found[i], expected[i]);
         }
         worst.finish("soft cap");
@@ -204,7 +221,11 @@ fn turns_have_the_bits_of_the_processor() {
                     .collect();
                 let (cosines, sines): (Vec<f64>, Vec<f64>) = turns.into_iter().unzip();
                 let narrow = |x: &[f64]| x.iter().map(|&x| x as f32).collect::<Vec<_>>();
-                let pairs = if neighbours { Pairs::Neighbours } else { Pairs::Halves };
+                let pairs = if neighbours {
+                    Pairs::Neighbours
+                } else {
+                    Pairs::Halves
+                };
                 let input = &input[token * row..][..row];
                 let (mut expected, mut truth) = (vec![0.0_f32; row], vec![0.0_f64; row]);
                 Level::best().run(Rotate {
@@ -223,7 +244,9 @@ fn turns_have_the_bits_of_the_processor() {
                     pairs,
                     out: &mut truth,
                 });
-                let largest = input.iter().fold(0.0_f64, |most, x| most.max(f64::from(x.abs())));
+                let largest = input
+                    .iter()
+                    .fold(0.0_f64, |most, x| most.max(f64::from(x.abs())));
                 for i in 0..row {
                     let found = found[token * row + i];
                     // Each of the two products is at most the largest element.

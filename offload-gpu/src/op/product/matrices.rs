@@ -22,6 +22,9 @@ pub(super) const TILES: [Tile; 1] = [Tile {
     groups: 0,
 }];
 
+/// Floats between rows of sums on their way to the lanes: those that are read together lie in different banks.
+const PITCH: usize = 20;
+
 /// From how many tokens on.
 const FROM: usize = 16;
 
@@ -54,7 +57,10 @@ pub(super) fn variant(
         .count("ROW_PARTS", tile.parts[0])
         .count("COLUMNS", tile.matrices[0])
         .count("LINES", tile.matrices[1])
-        .count("STAGED", 256 * tile.matrices[0] * if halves { 2 } else { 1 })
+        .count(
+            "STAGED",
+            16 * PITCH * tile.matrices[0] * if halves { 2 } else { 1 },
+        )
         .read("input", "vec4<u32>", &build.bytes(product.input)?);
     Ok(Some(Variant {
         from_rows: from_rows as u32,
@@ -85,7 +91,8 @@ let w{j} = w_factors[w_first + {at}u + within % 16u];"
 let x_high{i} = coopLoadT<coop_mat16x16<f16, A>>(&x_tile[(x_first + {at}u) * STRIDE + 4u], STRIDE);"
         );
         for j in 0..columns {
-            let multiply = |half: &str| format!("sum = coopMultiplyAdd(x_{half}{i}, {half}{j}, sum);");
+            let multiply =
+                |half: &str| format!("sum = coopMultiplyAdd(x_{half}{i}, {half}{j}, sum);");
             let both = [multiply("low"), multiply("high")];
             // Halves that have scales of their own are two sums.
             let parts = if halves { 2 } else { 1 };
@@ -97,21 +104,31 @@ let x_high{i} = coopLoadT<coop_mat16x16<f16, A>>(&x_tile[(x_first + {at}u) * STR
     {}
     let result = sum;
     let at = stage + {}u;
-    let stride = 16u;
+    let stride = {PITCH}u;
     coopStoreT(result, &staged[at], stride);
 }}",
                     steps.join("\n    "),
-                    256 * (parts * j + part)
+                    16 * PITCH * (parts * j + part)
                 );
             }
         }
         let _ = writeln!(group, "{barrier}();");
         for e in 0..8 {
-            let _ = writeln!(group, "let f{i}_{e} = x_factors[x_first + {}u + within / 16u];", at + 2 * e);
+            // A subgroup reads rows that lie in different banks.
+            let line = e % 4 + 8 * (e / 4);
+            let _ = writeln!(
+                group,
+                "let f{i}_{e} = x_factors[x_first + {}u + 4u * (within / 16u)];",
+                at + line
+            );
             for j in 0..columns {
                 let from = |part: usize| {
                     let at = if halves { 2 * j + part } else { j };
-                    format!("staged[stage + {}u + within]", 256 * at + 32 * e)
+                    format!(
+                        "staged[stage + {}u + {}u * (within / 16u) + within % 16u]",
+                        16 * PITCH * at + PITCH * line,
+                        4 * PITCH
+                    )
                 };
                 let total = if halves {
                     format!("{} * w{j}.z + {} * w{j}.w", from(0), from(1))
@@ -119,18 +136,21 @@ let x_high{i} = coopLoadT<coop_mat16x16<f16, A>>(&x_tile[(x_first + {at}u) * STR
                     from(0)
                 };
                 let _ = writeln!(begin, "var y{i}_{j}_{e} = 0.0;");
-                let _ = writeln!(group, "y{i}_{j}_{e} = step_of(y{i}_{j}_{e}, {total}, w{j}.xy, f{i}_{e});");
+                let _ = writeln!(
+                    group,
+                    "y{i}_{j}_{e} = step_of(y{i}_{j}_{e}, {total}, w{j}.xy, f{i}_{e});"
+                );
                 let _ = writeln!(
                     end,
                     "{{
     let r = first_row + row_part + {}u + within % 16u;
-    let t = first_token + token_part + {}u + within / 16u;
+    let t = first_token + token_part + {}u + 4u * (within / 16u);
     if r < ROWS && t < count {{
         emit(row_of(t), t, r, y{i}_{j}_{e});
     }}
 }}",
                     16 * j,
-                    at + 2 * e
+                    at + line
                 );
             }
         }
