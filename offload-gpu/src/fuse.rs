@@ -1,7 +1,6 @@
 //! Operations that are run together because nobody sees what lies between them.
 
-use crate::graph::{Attend, Graph, Op, Tier};
-use crate::memory::Shape;
+use crate::graph::{Attend, Graph, Op};
 
 /// Operations that one kernel replaces in steps of few tokens.
 #[derive(Clone, Debug)]
@@ -23,6 +22,8 @@ pub(crate) enum ShortcutKind {
     Attend(Box<Attended>),
     /// Two products and the gate between them.
     Gated(Gated),
+    /// Products of the same input.
+    Together(Together),
     /// A norm, a sum, and the norm of the sum.
     Norms(Norms),
 }
@@ -59,6 +60,15 @@ pub(crate) struct Attended {
     pub(crate) norms: Option<[(usize, f32); 2]>,
 }
 
+/// Products of the same input, one right after the other.
+#[derive(Clone, Debug)]
+pub(crate) struct Together {
+    /// What they read.
+    pub(crate) input: usize,
+    /// Weight, first row and result of each.
+    pub(crate) products: Vec<(usize, usize, usize)>,
+}
+
 /// A gated pair of products.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Gated {
@@ -69,80 +79,6 @@ pub(crate) struct Gated {
     /// Weight and first row of the other.
     pub(crate) up: (usize, usize),
 }
-
-/// A norm that the products of few tokens make themselves.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Normed {
-    /// What is normed.
-    pub(crate) input: usize,
-    /// The norm's weight.
-    pub(crate) weight: usize,
-    /// What is added to the mean square.
-    pub(crate) epsilon: f32,
-}
-
-/// For every intermediate the norm that writes it, if nothing but products of bytes reads it and its row and what else a product
-/// needs fit `room` bytes of workgroup memory.
-pub(crate) fn normed(
-    graph: &Graph,
-    weights: &[Shape],
-    shortcuts: &[Shortcut],
-    room: usize,
-) -> Vec<Option<Normed>> {
-    let mut all = vec![None; graph.activations.len()];
-    if graph.tier != Tier::Fast {
-        return all;
-    }
-    let uses = Uses::new(graph);
-    let tail = graph.ops.iter().rposition(|op| matches!(op, Op::Attend(_)));
-    let in_tail = |index: usize| tail.is_none_or(|last| index > last);
-    for (index, op) in graph.ops.iter().enumerate() {
-        let Op::Norm {
-            input,
-            weight,
-            epsilon,
-            heads: 1,
-            out,
-        } = *op
-        else {
-            continue;
-        };
-        let by_bytes = |&reader: &usize| match graph.ops[reader] {
-            Op::MatMul {
-                weight, residual, ..
-            } => {
-                !weights[weight].format.is_float
-                    && residual != Some(out)
-                    && in_tail(reader) == in_tail(index)
-            }
-            _ => false,
-        };
-        let other = |shortcut: &Shortcut| {
-            matches!(shortcut.kind, ShortcutKind::Norms(_))
-                && (shortcut.at == index || shortcut.others.contains(&index))
-        };
-        let width = graph.activations[out].width;
-        let seen = graph.activations[out].observed || out == graph.logits;
-        let readers = &uses.readers[out];
-        let fits = width.is_multiple_of(32) && width <= 2048 && 11 * width + ROOM_BESIDE <= room;
-        if fits
-            && !seen
-            && !readers.is_empty()
-            && readers.iter().all(by_bytes)
-            && !shortcuts.iter().any(other)
-        {
-            all[out] = Some(Normed {
-                input,
-                weight,
-                epsilon,
-            });
-        }
-    }
-    all
-}
-
-/// Bytes of workgroup memory that products need beside a row: terms, and what quantising needs.
-const ROOM_BESIDE: usize = 26 << 10;
 
 /// Who writes and who reads each intermediate.
 struct Uses {
@@ -211,6 +147,7 @@ pub(crate) fn shortcuts(graph: &Graph) -> Vec<Shortcut> {
         Op::Attend(attend) => attended(graph, &uses, at, attend),
         Op::Gate { gate, up, .. } => gated(graph, &uses, at, gate, up),
         Op::Norm { .. } => norms(graph, &uses, at),
+        Op::MatMul { .. } => together(graph, at),
         _ => None,
     });
     each.collect()
@@ -296,6 +233,34 @@ fn gated(graph: &Graph, uses: &Uses, at: usize, gate: usize, up: usize) -> Optio
     })
 }
 
+/// The three products of which the one at hand is the last, before an attention.
+fn together(graph: &Graph, at: usize) -> Option<Shortcut> {
+    let last = graph
+        .ops
+        .iter()
+        .rposition(|op| matches!(op, Op::Attend(_)))?;
+    let first = at.checked_sub(2)?;
+    let all = graph.ops[first..=at].iter().map(|op| match *op {
+        Op::MatMul {
+            input,
+            weight,
+            first,
+            residual: None,
+            out,
+        } => Some((input, (weight, first, out))),
+        _ => None,
+    });
+    let all: Vec<_> = all.collect::<Option<_>>()?;
+    let input = all[0].0;
+    let products = all.iter().map(|(_, product)| *product).collect();
+    (at < last && all.iter().all(|(id, _)| *id == input)).then(|| Shortcut {
+        at,
+        others: vec![first, first + 1],
+        below: 8,
+        kind: ShortcutKind::Together(Together { input, products }),
+    })
+}
+
 /// A norm and a sum right before the norm at hand.
 fn norms(graph: &Graph, uses: &Uses, at: usize) -> Option<Shortcut> {
     let [
@@ -348,6 +313,7 @@ impl Shortcut {
                 vec![attended.query, attended.key, attended.attend.value]
             }
             ShortcutKind::Gated(gated) => vec![gated.input],
+            ShortcutKind::Together(together) => vec![together.input],
             ShortcutKind::Norms(norms) => vec![norms.input, norms.other],
         }
     }

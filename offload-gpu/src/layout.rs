@@ -1,6 +1,6 @@
 //! Which intermediates need which buffers, and which buffers several can share.
 
-use crate::fuse::{Normed, Shortcut};
+use crate::fuse::Shortcut;
 use crate::graph::{Cache, CacheFormat, Graph, Op, Tier};
 use crate::memory::Shape;
 
@@ -26,12 +26,7 @@ pub(crate) struct Layout {
 
 impl Layout {
     /// Plans the buffers of `graph`; those of intermediates that are not observed are shared when their times do not overlap.
-    pub(crate) fn new(
-        graph: &Graph,
-        weights: &[Shape],
-        shortcuts: &[Shortcut],
-        normed: &[Option<Normed>],
-    ) -> Self {
+    pub(crate) fn new(graph: &Graph, weights: &[Shape], shortcuts: &[Shortcut]) -> Self {
         let count = graph.activations.len();
         let tail = graph
             .ops
@@ -58,12 +53,6 @@ impl Layout {
                 last_use[id] = last_use[id].max(shortcut.at);
             }
         }
-        // Products read what the norm before them does.
-        for id in 0..count {
-            if let Some(norm) = normed.get(id).copied().flatten() {
-                last_use[norm.input] = last_use[norm.input].max(last_use[id]);
-            }
-        }
         let keeps = |id: usize| graph.activations[id].observed || id == graph.logits;
         for id in (0..count).filter(|&id| keeps(id)) {
             layout.place(graph, weights, id, &mut vec![]);
@@ -78,10 +67,6 @@ impl Layout {
             ended.push(out);
             let here = shortcuts.iter().filter(|shortcut| shortcut.at == index);
             ended.extend(here.flat_map(Shortcut::inputs));
-            let norms = ended
-                .iter()
-                .filter_map(|&id| normed.get(id).copied().flatten());
-            ended.extend(norms.map(|norm| norm.input).collect::<Vec<_>>());
             ended.sort_unstable();
             ended.dedup();
             for id in ended {

@@ -76,6 +76,7 @@ pub(crate) fn shortcut(build: &mut Build<'_>, shortcut: &Shortcut) -> Result<(),
     match &shortcut.kind {
         ShortcutKind::Attend(attended) => attend::one(build, attended),
         ShortcutKind::Gated(gated) => product::gated(build, gated, shortcut.at),
+        ShortcutKind::Together(together) => product::join(build, together),
         ShortcutKind::Norms(norms) => norm::norms(build, norms),
     }
 }
@@ -90,6 +91,7 @@ pub(crate) fn has_shortcut(
     match &shortcut.kind {
         ShortcutKind::Attend(_) => gpu.abilities.storage_buffers >= 12,
         ShortcutKind::Gated(gated) => product::can_gate(gpu, graph, weights, gated, shortcut.at),
+        ShortcutKind::Together(together) => product::can_join(gpu, graph, weights, together),
         ShortcutKind::Norms(norms) => norm::can_chain(graph, norms),
     }
 }

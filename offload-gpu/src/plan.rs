@@ -4,7 +4,7 @@ use crate::check;
 use crate::device::Gpu;
 use crate::encode::Form;
 use crate::error::GpuError;
-use crate::fuse::{self, Normed, Shortcut};
+use crate::fuse::{self, Shortcut};
 use crate::graph::{Graph, Op};
 use crate::layout::{self, Layout};
 use crate::memory::{Shape, Weight};
@@ -140,8 +140,6 @@ pub(crate) struct Build<'a> {
     below: u32,
     stages: Vec<Stage>,
     wants_floats: Vec<bool>,
-    /// Norms that products of few rows make themselves.
-    pub(crate) normed: Vec<Option<Normed>>,
     partials: Option<wgpu::Buffer>,
     pub(crate) angles: Vec<wgpu::Buffer>,
     pub(crate) step: wgpu::Buffer,
@@ -166,8 +164,7 @@ impl Plan {
         }
         let origins = fuse::residuals(&mut graph);
         let shortcuts = shortcuts(gpu, &graph, &shapes);
-        let normed = normed(gpu, &graph, &shapes, &shortcuts);
-        let layout = Layout::new(&graph, &shapes, &shortcuts, &normed);
+        let layout = Layout::new(&graph, &shapes, &shortcuts);
         let bytes = cached(&graph) + layout.total();
         let uniform = wgpu::BufferUsages::UNIFORM | wgpu::BufferUsages::COPY_DST;
         let angles = graph.ropes.iter().map(|rope| {
@@ -182,7 +179,6 @@ impl Plan {
             floor: 0,
             below: u32::MAX,
             wants_floats: layout.wants_floats,
-            normed,
             partials: None,
             stages: vec![],
             angles: angles.collect::<Result<_, _>>()?,
@@ -264,7 +260,7 @@ impl Plan {
     /// [`GpuError`] if the graph contradicts itself.
     pub fn measure(graph: &Graph, weights: &[Shape]) -> Result<u64, GpuError> {
         check::check(graph, weights)?;
-        Ok(cached(graph) + Layout::new(graph, weights, &[], &[]).total())
+        Ok(cached(graph) + Layout::new(graph, weights, &[]).total())
     }
 
     /// How far behind the newest position, beyond a window, a step may begin; `None`: anywhere.
@@ -297,20 +293,6 @@ fn shortcuts(gpu: &Gpu, graph: &Graph, weights: &[Shape]) -> Vec<Shortcut> {
     let mut shortcuts = fuse::shortcuts(graph);
     shortcuts.retain(|shortcut| op::has_shortcut(gpu, graph, weights, shortcut));
     shortcuts
-}
-
-/// The norms that products make themselves; `FIDELIS_GPU_PLAIN` in the environment: none.
-fn normed(
-    gpu: &Gpu,
-    graph: &Graph,
-    weights: &[Shape],
-    shortcuts: &[Shortcut],
-) -> Vec<Option<Normed>> {
-    if std::env::var_os("FIDELIS_GPU_PLAIN").is_some() {
-        return vec![None; graph.activations.len()];
-    }
-    let room = gpu.abilities.workgroup_bytes as usize;
-    fuse::normed(graph, weights, shortcuts, room)
 }
 
 /// The buffers of a layout.

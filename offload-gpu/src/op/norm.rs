@@ -1,6 +1,5 @@
 //! `out = x / √(mean x² + epsilon) · weight`.
 
-use super::product::TILES_FROM;
 use super::results;
 use crate::error::GpuError;
 use crate::fuse::Norms;
@@ -38,7 +37,6 @@ pub(super) fn add(build: &mut Build<'_>, norm: &Norm) -> Result<(), GpuError> {
         .read("weight", "f32", &weight)
         .repeat("PER", 4 * fours)
         .repeat("WORDS", fours)
-        .count("SQUARES", root_room(width))
         .with(include_str!("../wgsl/root.wgsl"))
         .with(super::squares(build));
     // A group of 32 may lie across the parts of a row: those are quantised afterwards.
@@ -57,12 +55,7 @@ pub(super) fn add(build: &mut Build<'_>, norm: &Norm) -> Result<(), GpuError> {
     let tail = build.in_tail();
     let dispatch = build.build(kernel, tail)?;
     let variant = Variant {
-        // Products of fewer rows make it themselves.
-        from_rows: if build.normed[norm.out].is_some() {
-            TILES_FROM
-        } else {
-            1
-        },
+        from_rows: 1,
         x: norm.heads,
         y: Lines::Rows(1),
         dispatch,
@@ -74,11 +67,6 @@ pub(super) fn add(build: &mut Build<'_>, norm: &Norm) -> Result<(), GpuError> {
     Ok(())
 }
 
-/// Squares that are in workgroup memory at a time.
-pub(super) fn root_room(width: usize) -> usize {
-    width.next_multiple_of(16).min(2048)
-}
-
 /// Whether a row fits the registers of a workgroup.
 pub(super) fn can_chain(graph: &Graph, norms: &Norms) -> bool {
     graph.activations[norms.out].width <= 1 << 14
@@ -86,8 +74,7 @@ pub(super) fn can_chain(graph: &Graph, norms: &Norms) -> bool {
 
 /// A norm, a sum and a norm.
 pub(super) fn norms(build: &mut Build<'_>, norms: &Norms) -> Result<(), GpuError> {
-    let width = build.width(norms.out);
-    let [threads, fours] = lanes(build, width);
+    let [threads, fours] = lanes(build, build.width(norms.out));
     let kernel = Kernel::new("norm_sum_norm", include_str!("../wgsl/norm_sum_norm.wgsl"))
         .count("WIDTH", build.width(norms.out))
         .real("EPSILON", norms.first.1)
@@ -99,7 +86,6 @@ pub(super) fn norms(build: &mut Build<'_>, norms: &Norms) -> Result<(), GpuError
         .write("between", "f32", &build.floats(norms.sum)?)
         .repeat("PER", 4 * fours)
         .repeat("WORDS", fours)
-        .count("SQUARES", root_room(width))
         .with(include_str!("../wgsl/root.wgsl"))
         .with(super::squares(build));
     let kernel = results(build, kernel, norms.out, threads);

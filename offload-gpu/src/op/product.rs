@@ -1,6 +1,9 @@
 //! `out[j] = weight[first + j] · input`.
 
 mod matrices;
+mod together;
+
+pub(super) use together::{can_join, join};
 
 use crate::device::Gpu;
 use crate::error::GpuError;
@@ -21,16 +24,16 @@ pub(super) struct Product {
 }
 
 /// Rows that a workgroup computes of one token.
-const ROWS: usize = 8;
+fn rows() -> usize { std::env::var("T_ROWS").ok().and_then(|t| t.parse().ok()).unwrap_or(8) }
 
 /// Lanes that share a row.
-const LANES: usize = 32;
+fn lanes() -> usize { std::env::var("T_LANES").ok().and_then(|t| t.parse().ok()).unwrap_or(32) }
 
 /// Groups of weights that are on their way to a lane at a time, at most.
 const MOST_PER: usize = 8;
 
 /// From how many tokens on weights are unpacked for many at a time.
-pub(super) const TILES_FROM: u32 = 8;
+const TILES_FROM: u32 = 8;
 
 /// A kernel that reads a part of a weight.
 pub(super) fn reading(mut kernel: Kernel, weight: &Weight, part: &Part) -> Kernel {
@@ -80,10 +83,10 @@ fn reading_up(kernel: Kernel, weight: &Weight, part: &Part) -> Kernel {
 }
 
 /// Lanes that share a row of a gated pair.
-const GATED_LANES: usize = 8;
+fn gated_lanes() -> usize { std::env::var("T_GATED_LANES").ok().and_then(|t| t.parse().ok()).unwrap_or(8) }
 
 /// Groups of weights that are on their way to one of them at a time, at most: two workgroups share a processor's registers.
-const GATED_PER: usize = 4;
+fn gated_per() -> usize { std::env::var("T_GATED_PER").ok().and_then(|t| t.parse().ok()).unwrap_or(4) }
 
 /// Groups of a row that are a lane's, as far as they are on their way at a time.
 fn per(groups: usize, lanes: usize) -> usize {
@@ -110,35 +113,7 @@ pub(super) fn can_gate(
         && (gate.format.id, gate.rows, gate.width) == (up.format.id, up.rows, up.width)
         && whole(gate)
         && width.is_multiple_of(32)
-        && gpu.abilities.workgroup as usize >= 64 * GATED_LANES
-}
-
-/// Where a kernel of few rows takes its activations from: from bytes, or, if it reads a norm, from what that would read.
-fn bringing(
-    build: &Build<'_>,
-    kernel: Kernel,
-    input: usize,
-    threads: usize,
-    tile: usize,
-) -> Result<Kernel, GpuError> {
-    let width = build.width(input);
-    let Some(norm) = build.normed[input] else {
-        return Ok(kernel
-            .count("ROOM", tile)
-            .read("input", "vec4<u32>", &build.bytes(input)?)
-            .with(include_str!("../wgsl/bring_bytes.wgsl")));
-    };
-    let kernel = kernel
-        .count("ROOM", (width / 32).next_multiple_of(tile))
-        .count("SQUARES", super::norm::root_room(width))
-        .real("NORM_EPSILON", norm.epsilon)
-        .repeat("FOURS", width.div_ceil(4 * threads))
-        .read("normed", "vec4<f32>", &build.floats(norm.input)?)
-        .read("norm_weight", "vec4<f32>", &build.vector(norm.weight)?)
-        .with(include_str!("../wgsl/root.wgsl"))
-        .with(super::squares(build))
-        .with(include_str!("../wgsl/bring_normed.wgsl"));
-    Ok(kernel)
+        && gpu.abilities.workgroup as usize >= 64 * gated_lanes()
 }
 
 /// Two products and their gate, for few tokens.
@@ -153,25 +128,20 @@ pub(super) fn gated(build: &mut Build<'_>, gated: &Gated, at: usize) -> Result<(
         .count("FIRST", gated.gate.1)
         .count("UP_FIRST", gated.up.1)
         .count("WIDTH_OUT", width)
-        .count("LANES", GATED_LANES)
+        .count("LANES", gated_lanes())
         .count("TERM_ROWS", 64)
         .repeat(
             "PER",
-            per(gate.shape.width / 32, GATED_LANES).min(GATED_PER),
+            per(gate.shape.width / 32, gated_lanes()).min(gated_per()),
         )
+        .with(include_str!("../wgsl/row_room.wgsl"))
         .with(include_str!("../wgsl/row_sums.wgsl"))
+        .read("input", "vec4<u32>", &build.bytes(gated.input)?)
         .with(include_str!("../wgsl/terms.wgsl"));
-    let kernel = bringing(
-        build,
-        kernel,
-        gated.input,
-        64 * GATED_LANES,
-        GATED_LANES * GATED_PER,
-    )?;
     let kernel = reading(kernel, &gate, &gate.parts[0]);
     let kernel = reading_up(kernel, &up, &up.parts[0]);
     let kernel = super::elementwise::curved(build, kernel, curve, out);
-    let kernel = super::results(build, kernel, out, 64 * GATED_LANES);
+    let kernel = super::results(build, kernel, out, 64 * gated_lanes());
     let variant = Variant {
         from_rows: 1,
         x: width / 32,
@@ -250,7 +220,7 @@ fn bytes(
 ) -> Result<Vec<Variant>, GpuError> {
     let input = build.bytes(product.input)?;
     let tail = build.in_tail();
-    let each = per(piece.weight.shape.width / 32, LANES);
+    let each = per(piece.weight.shape.width / 32, lanes());
     let few = kernel(
         build,
         "product_bytes",
@@ -258,20 +228,16 @@ fn bytes(
         product,
         piece,
     )?
-    .count("ROWS_HERE", ROWS)
-    .count("TERM_ROWS", ROWS)
-    .count("LANES", LANES)
-    .count("THREADS", ROWS * LANES)
+    .count("ROWS_HERE", rows())
+    .count("TERM_ROWS", rows())
+    .count("LANES", lanes())
+    .count("THREADS", rows() * lanes())
     .repeat("PER", each)
+    .with(include_str!("../wgsl/row_room.wgsl"))
     .with(include_str!("../wgsl/row_sums.wgsl"))
+    .with(include_str!("../wgsl/product_rows.wgsl"))
+    .read("input", "vec4<u32>", &input)
     .with(include_str!("../wgsl/terms.wgsl"));
-    let few = bringing(build, few, product.input, ROWS * LANES, LANES * each)?;
-    let few = match build.normed[product.input] {
-        Some(_) => few
-            .write("faults", "atomic<u32>", &build.faults)
-            .with(super::division(build)),
-        None => few,
-    };
     let many = kernel(
         build,
         "product_tiles",
@@ -293,7 +259,7 @@ fn bytes(
     let mut variants = vec![
         Variant {
             from_rows: 1,
-            x: piece.rows.div_ceil(ROWS),
+            x: piece.rows.div_ceil(rows()),
             y: Lines::Rows(1),
             dispatch: build.build(few, tail)?,
         },
@@ -327,12 +293,12 @@ fn decoded(
         product,
         piece,
     )?
-    .count("ROWS_HERE", ROWS)
-    .count("LANES", LANES)
+    .count("ROWS_HERE", rows())
+    .count("LANES", lanes())
     .read("input", "vec4<f32>", &input);
     Ok(vec![Variant {
         from_rows: 1,
-        x: piece.rows.div_ceil(ROWS),
+        x: piece.rows.div_ceil(rows()),
         y: Lines::Rows(1),
         dispatch: build.build(one, tail)?,
     }])

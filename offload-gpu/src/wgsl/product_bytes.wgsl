@@ -1,32 +1,6 @@
 // `out[j] = weight[FIRST + j] · input`, activations as bytes, the sums of the processor's `fast` tier.
-//
-// ROWS_HERE rows a workgroup, LANES lanes a row, PER groups a lane at a time, all on their way at once. The lanes leave each group's
-// terms, rounded as the contract says, in workgroup memory; one lane per row then adds them in order.
 
 @compute @workgroup_size(THREADS)
 fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index) lane: u32) {
-    let source = row_of(group.y);
-    let own = lane / LANES;
-    let part = lane % LANES;
-    let row = FIRST + min(group.x * ROWS_HERE + own, ROWS - 1u);
-    var y = 0.0;
-    for (var base = 0u; base < GROUPS; base += TILE) {
-        //REPEAT PER
-        let w$i = unpack(row, min(base + part + $iu * LANES, GROUPS - 1u));
-        //UNTIL
-        let here = min(TILE, GROUPS - base);
-        bring(lane, source, base, here);
-        workgroupBarrier();
-        //REPEAT PER
-        leave(own * STRIDE, base, part + $iu * LANES, w$i);
-        //UNTIL
-        workgroupBarrier();
-        if lane < ROWS_HERE {
-            y = summed(y, lane * STRIDE, here);
-        }
-    }
-    let j = group.x * ROWS_HERE + lane;
-    if lane < ROWS_HERE && j < ROWS {
-        emit(source, group.y, j, y);
-    }
+    product_rows(lane, group.x, group.y);
 }

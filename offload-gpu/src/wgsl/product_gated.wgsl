@@ -25,10 +25,10 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index
             //UNTIL
         }
         let here = min(TILE, GROUPS - base);
-        bring(lane, source, base, here);
+        bring(lane, source * GROUPS + base, here);
         workgroupBarrier();
         //REPEAT PER
-        leave(own * STRIDE, base, part + $iu * LANES, w$i);
+        leave(own * STRIDE, part + $iu * LANES, w$i);
         //UNTIL
         workgroupBarrier();
         if lane < 64u {

@@ -1,5 +1,7 @@
 // The inverse of the root mean square of what lies in workgroup memory: squares in 16 running sums, element `k` to sum `k mod 16`,
-// folded 8 + 8, 4 + 4, 2 + 2, 1 + 1. SQUARES lie there at a time.
+// folded 8 + 8, 4 + 4, 2 + 2, 1 + 1.
+
+const SQUARES: u32 = 2048u;
 
 var<workgroup> squares: array<Wide, SQUARES>;
 var<workgroup> running: array<Wide, 16>;

@@ -1,15 +1,8 @@
-// What the kernels of one token share: activations and terms in workgroup memory, and the sum of terms in order.
+// The terms of a row, and their sum in order.
 
-const TILE: u32 = LANES * PER;
-const STRIDE: u32 = TILE | 1u;
-
-var<workgroup> activations: array<vec4<u32>, 3u * ROOM>;
-var<workgroup> terms: array<vec2<f32>, TERM_ROWS * STRIDE>;
-
-// Leaves the terms of group `i` of the tile that begins at group `base`.
-fn leave(begin: u32, base: u32, i: u32, w: Group) {
-    let at = 3u * (i + select(0u, base, WHOLE));
-    terms[begin + i] = product_of(w, activations[at], activations[at + 1u], activations[at + 2u]);
+// Leaves the terms of group `i`.
+fn leave(begin: u32, i: u32, w: Group) {
+    terms[begin + i] = product_of(w, activations[3u * i], activations[3u * i + 1u], activations[3u * i + 2u]);
 }
 
 // Adds `count` groups' terms to `start`, in order. One compiler was seen to add a term and its minimum first.
