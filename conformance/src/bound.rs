@@ -41,11 +41,12 @@ impl Weights {
     /// If the bytes are not a row of that width.
     pub fn decode(format: Format, row: &[u8], width: usize) -> Self {
         let mut values = vec![0.0; width];
-        Level::best().run(Dequantise {
+        Dequantise {
             format,
             row,
             out: &mut values,
-        });
+        }
+        .on(Level::best());
         let sizes = with_layout!(format, L => sizes::<L>(row), float => values.iter().map(|w: &f64| w.abs()).collect());
         assert_eq!(sizes.len(), width, "{format}: a row of {width}");
         Self {

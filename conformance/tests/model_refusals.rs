@@ -220,7 +220,7 @@ fn read_and_run(contents: &Contents) {
     };
     match backend.forward(&step) {
         Ok(logits) => assert!(logits.iter().all(|logit| logit.is_finite())),
-        Err(BackendError::NonFinite { .. }) => {}
+        Err(BackendError::NonFinite { .. } | BackendError::CacheOverflow { .. }) => {}
         Err(error) => panic!("{error}"),
     }
 }

@@ -7,11 +7,9 @@ use fidelis_simd::dense::{Dense, DenseScratch};
 use fidelis_simd::elementwise::{Curve, Gate, Pairs, RmsNorm, Rotate, SoftCap};
 use fidelis_simd::fast::{Decode, Prefill, Scratch};
 use fidelis_simd::input::{InputGroup, Quantise};
-use fidelis_simd::quant::{Q4K, Q6K};
 use fidelis_simd::{Format, Level, Real};
 use rand_core::Rng;
 use rand_pcg::Pcg64Mcg;
-use std::marker::PhantomData;
 
 /// FNV-1a over the bits of doubles, which hold every `f32` exactly.
 fn digest<R: Real>(values: &[R]) -> u64 {
@@ -81,14 +79,15 @@ fn in_precision<R: Real>(level: Level, random: &mut Pcg64Mcg) -> Vec<(&'static s
     digests.push(("soft cap", digest(&out)));
     let bytes = rows(random, 144, &[0, 2], 2 * 20);
     let mut products = Vec::new();
-    level.run(Dense {
+    Dense {
         format: Format::Q4_K,
         rows: &bytes,
         width: 512,
         inputs: &a,
         scratch: &mut DenseScratch::default(),
-        emit: |_, _, values: &[R]| products.extend_from_slice(values),
-    });
+        emit: &mut |_, _, values: &[R]| products.extend_from_slice(values),
+    }
+    .on(level);
     digests.push(("product", digest(&products)));
     digests.push(("attention", digest(&attention::<R>(level, random))));
     digests
@@ -107,7 +106,7 @@ fn attention<R: Real>(level: Level, random: &mut Pcg64Mcg) -> Vec<R> {
     }
     let query: Vec<R> = values(random, width).into_iter().map(R::exactly).collect();
     let mut out = vec![R::default(); width];
-    level.run(Attend {
+    Attend {
         cache: KeyValues {
             format,
             key_width: width,
@@ -124,7 +123,8 @@ fn attention<R: Real>(level: Level, random: &mut Pcg64Mcg) -> Vec<R> {
             out: &mut out,
         }],
         scratch: &mut AttendScratch::default(),
-    });
+    }
+    .on(level);
     out
 }
 
@@ -138,22 +138,23 @@ fn fast(level: Level, random: &mut Pcg64Mcg) -> Vec<(&'static str, u64)> {
         })
         .expect("finite");
     let mut one = vec![0.0_f32; 20];
-    level.run(Decode::<Q4K> {
+    Decode {
+        format: Format::Q4_K,
         rows: &rows(random, 144, &[0, 2], 40),
-        ahead: &[],
         input: &groups,
         out: &mut one,
-        format: PhantomData,
-    });
+    }
+    .on(level);
     let mut many = Vec::new();
-    level.run(Prefill::<Q6K, _> {
+    Prefill {
+        format: Format::Q6_K,
         rows: &rows(random, 210, &[208], 40),
         width: 512,
         inputs: &groups.repeat(3),
         scratch: &mut Scratch::default(),
-        emit: |_, _, values: &[f32]| many.extend_from_slice(values),
-        format: PhantomData,
-    });
+        emit: &mut |_, _, values: &[f32]| many.extend_from_slice(values),
+    }
+    .on(level);
     vec![("decode", digest(&one)), ("prefill", digest(&many))]
 }
 

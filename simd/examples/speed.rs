@@ -2,10 +2,8 @@
 
 use fidelis_simd::fast::{Decode, Prefill, Scratch};
 use fidelis_simd::input::{InputGroup, Quantise};
-use fidelis_simd::quant::Layout;
-use fidelis_simd::{Format, Level, with_layout};
+use fidelis_simd::{Format, Level};
 use std::hint::black_box;
-use std::marker::PhantomData;
 use std::time::Instant;
 
 /// The median seconds of a few runs.
@@ -21,13 +19,16 @@ fn seconds(mut work: impl FnMut()) -> f64 {
     times[2]
 }
 
-fn measure<L: Layout>(level: Level) {
-    let width = 2048;
+fn measure(level: Level, format: Format) {
+    let width: usize = std::env::var("WIDTH")
+        .ok()
+        .and_then(|width| width.parse().ok())
+        .unwrap_or(2048);
     let megabytes: usize = std::env::var("MB")
         .ok()
         .and_then(|mb| mb.parse().ok())
         .unwrap_or(256);
-    let row_bytes = L::FORMAT.bytes_of(width).unwrap_or(1);
+    let row_bytes = format.bytes_of(width).unwrap_or(1);
     let rows = (megabytes << 20) / row_bytes / 16 * 16;
     let bytes: Vec<u8> = (0..rows * row_bytes)
         .map(|i| (i as u32).wrapping_mul(2_654_435_761).to_le_bytes()[3] & 0x3b)
@@ -47,33 +48,34 @@ fn measure<L: Layout>(level: Level) {
     }
     let mut out = vec![0.0; rows];
     let decode = seconds(|| {
-        level.run(Decode::<L> {
+        Decode {
+            format,
             rows: &bytes,
-            ahead: &[],
             input: &inputs[..width / 32],
             out: &mut out,
-            format: PhantomData,
-        });
+        }
+        .on(level);
     });
     let some = 512;
     let mut scratch = Scratch::default();
     let prefill = seconds(|| {
-        let emit = |_: usize, _: usize, values: &[f32]| {
+        let mut emit = |_: usize, _: usize, values: &[f32]| {
             black_box(values);
         };
-        level.run(Prefill::<L, _> {
+        Prefill {
+            format,
             rows: &bytes[..some * row_bytes],
             width,
             inputs: &inputs,
             scratch: &mut scratch,
-            emit,
-            format: PhantomData,
-        });
+            emit: &mut emit,
+        }
+        .on(level);
     });
     let operations = 2.0 * (some * width * 512) as f64;
     println!(
         "{:8} {:10} decode {:6.1} GB/s   prefill {:6.3} Tops",
-        L::FORMAT,
+        format,
         level.name(),
         bytes.len() as f64 / decode / 1e9,
         operations / prefill / 1e12
@@ -97,7 +99,7 @@ fn main() {
             Format::Q2_K,
             Format::Q3_K,
         ] {
-            with_layout!(format, L => measure::<L>(level), float => ());
+            measure(level, format);
         }
     }
 }

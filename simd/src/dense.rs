@@ -4,8 +4,9 @@
 //! 2 + 2, 1 + 1. Short rows are padded with zeros. Weights are decoded a few rows at a
 //! time and used for every token of the batch.
 
+use crate::prefetch::fetch_ahead;
 use crate::quant::Layout;
-use crate::{Format, Isa, Kernel, Real, with_layout};
+use crate::{Format, Isa, Kernel, Level, Real, with_layout};
 
 /// Decodes a whole row: exactly in `f64`; in `f32` with one rounding where a product needs more than 24 bits.
 pub struct Dequantise<'a, R> {
@@ -15,6 +16,13 @@ pub struct Dequantise<'a, R> {
     pub row: &'a [u8],
     /// As many values as the row has.
     pub out: &'a mut [R],
+}
+
+impl<R: Real> Dequantise<'_, R> {
+    /// Runs on `level`.
+    pub fn on(self, level: Level) {
+        R::dequantise(level, self);
+    }
 }
 
 impl<R: Real> Kernel for Dequantise<'_, R> {
@@ -87,7 +95,7 @@ pub struct DenseScratch<R> {
 }
 
 /// `emit(t, r, …) = rows r.. · input t`.
-pub struct Dense<'a, R, E> {
+pub struct Dense<'a, R> {
     /// The format of the rows.
     pub format: Format,
     /// The rows' bytes, one row after another.
@@ -99,7 +107,7 @@ pub struct Dense<'a, R, E> {
     /// Where rows are decoded.
     pub scratch: &'a mut DenseScratch<R>,
     /// Takes the token, the first row and the values of consecutive rows.
-    pub emit: E,
+    pub emit: &'a mut dyn FnMut(usize, usize, &[R]),
 }
 
 /// `N` rows times `T` tokens.
@@ -134,7 +142,12 @@ fn tile<I: Isa, R: Real, const N: usize, const T: usize>(
 /// Rows given together to a tile.
 const TOGETHER: usize = 4;
 
-impl<R: Real, E: FnMut(usize, usize, &[R])> Dense<'_, R, E> {
+impl<R: Real> Dense<'_, R> {
+    /// Runs on `level`.
+    pub fn on(self, level: Level) {
+        R::dense(level, self);
+    }
+
     /// Tokens `token .. token + T` times the decoded rows.
     #[inline(always)]
     fn tokens<I: Isa, const T: usize>(
@@ -168,11 +181,81 @@ impl<R: Real, E: FnMut(usize, usize, &[R])> Dense<'_, R, E> {
     }
 }
 
-impl<R: Real, E: FnMut(usize, usize, &[R])> Kernel for Dense<'_, R, E> {
+impl<R: Real> Dense<'_, R> {
+    /// One token times rows of floats, each loaded where it is used: `S` long streams.
+    #[inline(always)]
+    fn stream<I: Isa, const N: usize, const S: usize>(
+        &mut self,
+        isa: I,
+        load: impl Fn(&[u8; N]) -> I::Reals,
+    ) {
+        let (items, input) = (self.width / 16, self.inputs.as_chunks::<16>().0);
+        let all = self.rows.as_chunks::<N>().0;
+        let count = all.len() / items;
+        let run = count.div_ceil(S);
+        for step in 0..run {
+            let mut rows: [&[[u8; N]]; S] = [&[]; S];
+            for (stream, row) in rows.iter_mut().enumerate() {
+                let index = (stream * run + step).min(count - 1);
+                *row = &all[index * items..][..items];
+            }
+            let mut sums = [R::default().splat(isa); S];
+            for (k, x) in input.iter().enumerate() {
+                fetch_ahead(&rows, k);
+                let x = R::load(isa, x);
+                for (sum, row) in sums.iter_mut().zip(&rows) {
+                    let w = R::widen(isa, load(&row[k]));
+                    *sum = R::add_lanes(isa, *sum, R::mul_lanes(isa, w, x));
+                }
+            }
+            for (row, sum) in (step..count).step_by(run).zip(sums) {
+                (self.emit)(0, row, &[R::sum(isa, sum)]);
+            }
+        }
+    }
+
+    /// [`Self::stream`] with as many streams as registers hold.
+    #[inline(always)]
+    fn streams<I: Isa, const N: usize>(&mut self, isa: I, load: impl Fn(&[u8; N]) -> I::Reals) {
+        if I::WIDE && R::TILE == 4 {
+            self.stream::<I, N, 16>(isa, load);
+        } else {
+            self.stream::<I, N, 4>(isa, load);
+        }
+    }
+}
+
+impl<R: Real> Kernel for Dense<'_, R> {
     type Output = ();
 
     #[inline(always)]
     fn run<I: Isa>(mut self, isa: I) {
+        if self.inputs.len() == self.width && self.width.is_multiple_of(16) {
+            match self.format {
+                Format::F32 => {
+                    return self.streams(
+                        isa,
+                        #[inline(always)]
+                        |b| isa.load_floats(b),
+                    );
+                }
+                Format::F16 => {
+                    return self.streams(
+                        isa,
+                        #[inline(always)]
+                        |b| isa.load_halves(b),
+                    );
+                }
+                Format::BF16 => {
+                    return self.streams(
+                        isa,
+                        #[inline(always)]
+                        |b| isa.load_bf16(b),
+                    );
+                }
+                _ => {}
+            }
+        }
         let row_bytes = self.width / self.format.block_len() * self.format.block_bytes();
         let (rows, tokens) = (self.rows.len() / row_bytes, self.inputs.len() / self.width);
         let blocks = self.width.div_ceil(16);

@@ -23,6 +23,8 @@ pub trait Isa: Copy + Send + Sync + 'static {
     const WIDE: bool;
     /// What signed weights are raised by in [`Isa::signed_operand`].
     const SIGNED_BIAS: i32;
+    /// Whether two tokens are best multiplied together, by [`Isa::dot_signed_by_two`]; not with [`Isa::WIDE`].
+    const BY_TWO: bool = false;
 
     /// Lane `r` of result `c` is bytes `4 c .. 4 c + 4` of row `r`.
     fn columns(self, rows: [&[u8; 16]; 16]) -> [Self::Words; 4];
@@ -54,6 +56,45 @@ pub trait Isa: Copy + Send + Sync + 'static {
     /// `sum + Σ (w + SIGNED_BIAS) · x` over the four bytes of every lane; `w` from
     /// [`Isa::signed_operand`], `x` signed and above −128.
     fn dot_signed(self, sum: Self::Words, w: Self::Words, x: Self::Words) -> Self::Words;
+    /// Two vectors as one of twice the length, in the level's own order: words `2 k` and `2 k + 1` of weights, or
+    /// the sums of two tokens, for [`Isa::dot_signed_by_two`].
+    #[inline(always)]
+    fn interleave(self, both: [Self::Words; 2]) -> [Self::Words; 2] {
+        both
+    }
+    /// What [`Isa::interleave`] was given.
+    #[inline(always)]
+    fn separate(self, both: [Self::Words; 2]) -> [Self::Words; 2] {
+        both
+    }
+    /// [`Isa::dot_unsigned`] of eight bytes a row and of two tokens; `sums` and `w` are interleaved.
+    #[inline(always)]
+    fn dot_unsigned_by_two(
+        self,
+        mut sums: [Self::Words; 2],
+        w: [Self::Words; 2],
+        x: [&[i8; 8]; 2],
+    ) -> [Self::Words; 2] {
+        for (sum, x) in sums.iter_mut().zip(x) {
+            let [first, second] = halves_in_every_lane(self, x);
+            *sum = self.dot_unsigned(self.dot_unsigned(*sum, w[0], first), w[1], second);
+        }
+        sums
+    }
+    /// [`Isa::dot_signed`] of eight bytes a row and of two tokens; `sums` and `w` are interleaved.
+    #[inline(always)]
+    fn dot_signed_by_two(
+        self,
+        mut sums: [Self::Words; 2],
+        w: [Self::Words; 2],
+        x: [&[i8; 8]; 2],
+    ) -> [Self::Words; 2] {
+        for (sum, x) in sums.iter_mut().zip(x) {
+            let [first, second] = halves_in_every_lane(self, x);
+            *sum = self.dot_signed(self.dot_signed(*sum, w[0], first), w[1], second);
+        }
+        sums
+    }
     /// Signed integers to floats, rounded to nearest.
     fn to_reals(self, ints: Self::Words) -> Self::Reals;
     /// The low 16 bits of every lane, read as an IEEE half.
@@ -95,6 +136,14 @@ pub trait Isa: Copy + Send + Sync + 'static {
     fn mul_doubles(self, a: Self::Doubles, b: Self::Doubles) -> Self::Doubles;
     /// Every lane as a double, exactly.
     fn widen(self, reals: Self::Reals) -> Self::Doubles;
+}
+
+/// Four bytes in every lane, and the other four.
+#[inline(always)]
+fn halves_in_every_lane<I: Isa>(isa: I, x: &[i8; 8]) -> [I::Words; 2] {
+    let [a, b, c, d, e, f, g, h] = x.map(i8::cast_unsigned);
+    let [first, second] = [[a, b, c, d], [e, f, g, h]].map(u32::from_le_bytes);
+    [isa.splat_word(first), isa.splat_word(second)]
 }
 
 /// A computation that can run on any level.

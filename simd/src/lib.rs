@@ -1,6 +1,7 @@
 //! Weight formats, SIMD levels and the kernels that run on them.
 
 pub mod attend;
+mod compiled;
 pub mod dense;
 pub mod elementwise;
 pub mod encode;

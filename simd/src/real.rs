@@ -1,5 +1,6 @@
 //! The two kinds of numbers that the float kernels are written for.
 
+use crate::compiled::Compiled;
 use crate::{Isa, math};
 use std::fmt::{Debug, Display};
 use std::ops::{Add, AddAssign, Div, DivAssign, Mul, MulAssign, Sub};
@@ -8,7 +9,8 @@ use std::ops::{Add, AddAssign, Div, DivAssign, Mul, MulAssign, Sub};
 ///
 /// Kernels are generic over it, so that the tiers cannot differ in anything but precision.
 pub trait Real:
-    Copy
+    Compiled
+    + Copy
     + Debug
     + Default
     + Display

@@ -59,11 +59,12 @@ fn every_format_decodes_to_the_reference() {
     {
         for level in Level::available() {
             let mut found = vec![f32::NAN; values.len()];
-            level.run(Dequantise {
+            Dequantise {
                 format,
                 row: blocks,
                 out: &mut found,
-            });
+            }
+            .on(level);
             if let Some(i) = first_difference(&found, &values) {
                 panic!(
                     "{format} on {level:?}: value {i} is {}, expected {}",

@@ -83,11 +83,12 @@ fn rms_error(format: Format, values: &[f32]) -> f64 {
         let mut bytes = vec![0; format.bytes_of(WIDTH).expect("whole blocks")];
         encode_row(format, row, &mut bytes).expect("a format with an encoder");
         let mut found = vec![f32::NAN; WIDTH];
-        Level::best().run(Dequantise {
+        Dequantise {
             format,
             row: &bytes,
             out: &mut found,
-        });
+        }
+        .on(Level::best());
         for (x, y) in row.iter().zip(&found) {
             let error = f64::from(*x) - f64::from(*y);
             sum += error * error;

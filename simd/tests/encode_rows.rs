@@ -18,11 +18,12 @@ fn encode(format: Format, values: &[f32]) -> Result<Vec<u8>, EncodeError> {
 
 fn decode(format: Format, row: &[u8], len: usize) -> Vec<f32> {
     let mut out = vec![f32::NAN; len];
-    Level::best().run(Dequantise {
+    Dequantise {
         format,
         row,
         out: &mut out,
-    });
+    }
+    .on(Level::best());
     out
 }
 

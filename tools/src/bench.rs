@@ -7,9 +7,11 @@ use crate::probe::{self, Limits};
 use crate::{output, progress};
 use anyhow::{Result, bail};
 use clap::Args;
-use fidelis_engine::backend::{Backend, CpuBackend, CpuSettings, Logits, Step};
-use fidelis_engine::graph::{Graph, Op};
+use fidelis_engine::backend::{Backend, CacheFormat, CpuBackend, CpuSettings, Logits, Step};
+use fidelis_engine::graph::{Cache, Graph, Op};
 use fidelis_engine::model::Model;
+use fidelis_simd::attend::KEY_BLOCK;
+use std::collections::BTreeSet;
 use std::time::Instant;
 
 #[derive(Args)]
@@ -57,6 +59,30 @@ struct Cost {
     head: f64,
 }
 
+/// The bytes of every weight that is multiplied with.
+fn weights<'a>(graph: &Graph<'a>) -> Vec<&'a [u8]> {
+    let multiplied = |op: &Op| match op {
+        Op::MatMul { weight, .. } => Some(weight.0 as usize),
+        _ => None,
+    };
+    let used: BTreeSet<usize> = graph.ops.iter().filter_map(multiplied).collect();
+    used.into_iter()
+        .map(|weight| graph.weights[weight].bytes)
+        .collect()
+}
+
+/// Bytes of keys and values that a token at `position` reads.
+fn remembered(graph: &Graph<'_>, format: CacheFormat, position: usize) -> f64 {
+    let bytes = |cache: &Cache| {
+        let seen = cache.window.unwrap_or(usize::MAX).min(position + 1);
+        let block = format.key_block_bytes(cache.key_width) as f64;
+        let key = block / KEY_BLOCK as f64;
+        let value = format.value_bytes(cache.value_width) as f64;
+        (cache.heads * seen) as f64 * (key + value)
+    };
+    graph.caches.iter().map(bytes).sum()
+}
+
 fn cost(graph: &Graph<'_>) -> Cost {
     let mut cost = Cost {
         bytes: 0.0,
@@ -85,7 +111,12 @@ fn cost(graph: &Graph<'_>) -> Cost {
 fn median(values: &[f64]) -> f64 {
     let mut sorted = values.to_vec();
     sorted.sort_by(f64::total_cmp);
-    sorted[sorted.len() / 2]
+    let middle = sorted.len() / 2;
+    if sorted.len().is_multiple_of(2) {
+        f64::midpoint(sorted[middle - 1], sorted[middle])
+    } else {
+        sorted[middle]
+    }
 }
 
 impl Bench {
@@ -127,9 +158,9 @@ impl Bench {
                 threads,
                 ..settings.clone()
             };
-            let limits = probe::limits(settings.level, threads)?;
+            let limits = probe::limits(settings.level, threads, &weights(&model.graph))?;
             let mut backend = CpuBackend::new(&model.graph, &settings)?;
-            rows.extend(self.rows(&mut backend, &cost(&model.graph), &limits, || bar.inc(1))?);
+            rows.extend(self.rows(&mut backend, &model.graph, &limits, || bar.inc(1))?);
         }
         bar.finish_and_clear();
         let bytes: usize = gguf.tensors().iter().map(|tensor| tensor.bytes.len()).sum();
@@ -139,10 +170,11 @@ impl Bench {
     fn rows(
         &self,
         backend: &mut CpuBackend<'_>,
-        cost: &Cost,
+        graph: &Graph<'_>,
         limits: &Limits,
         tick: impl Fn(),
     ) -> Result<Vec<Row>> {
+        let cost = cost(graph);
         let threads = backend.settings().threads;
         let depth = if self.n_depth > 0 {
             format!(" @ d{}", self.n_depth)
@@ -188,7 +220,9 @@ impl Bench {
                     Ok(())
                 })
             })?;
-            let share = median(&rates) * cost.bytes / limits.bandwidth;
+            let middle = self.n_depth + count / 2;
+            let bytes = cost.bytes + remembered(graph, backend.settings().cache, middle);
+            let share = median(&rates) * bytes / limits.bandwidth;
             rows.push(Row {
                 threads,
                 test: format!("tg{count}{depth}"),

@@ -43,7 +43,7 @@ pub(crate) struct ModelOptions {
     /// fast: bytes times integers; f32: everything in 32-bit floats; audit: in 64-bit floats. On the CPU fast if absent, on a GPU what suits it.
     #[arg(long)]
     numerics: Option<String>,
-    /// SIMD level: scalar, portable, avx2, avx512vnni, neon, neondot; the best if absent.
+    /// SIMD level: scalar, portable, avx2, avx512vnni, neon, neondot, neoni8mm; the best if absent.
     #[arg(long)]
     level: Option<String>,
     #[command(flatten)]
@@ -81,7 +81,7 @@ pub(crate) struct ReplayOptions {
     /// Tokens read together.
     #[arg(short, long, default_value_t = 512, env = "LLAMA_ARG_BATCH")]
     batch_size: usize,
-    /// SIMD level: scalar, portable, avx2, avx512vnni, neon, neondot; the best if absent.
+    /// SIMD level: scalar, portable, avx2, avx512vnni, neon, neondot, neoni8mm; the best if absent.
     #[arg(long)]
     level: Option<String>,
     /// What rendered the prompt, if not the model's own template.

@@ -1,12 +1,11 @@
 //! What this machine can do at most, measured.
 
 use fidelis_simd::Level;
-use fidelis_simd::probe::Multiply;
-use rayon::prelude::*;
+use fidelis_simd::probe::{Multiply, Read};
 use std::hint::black_box;
 use std::time::Instant;
 
-/// Bytes that each thread reads; far beyond any cache.
+/// Bytes that a measurement of reading reads at least.
 const BYTES: usize = 256 << 20;
 
 /// The memory and products of the machine, at a number of threads.
@@ -29,31 +28,72 @@ fn seconds(work: impl Fn()) -> f64 {
     times[2]
 }
 
-/// Measures both, medians of five.
-pub(crate) fn limits(level: Level, threads: usize) -> anyhow::Result<Limits> {
+/// What each of `threads` reads: `weights` cut into shares of the same size.
+fn shares<'a>(weights: &[&'a [u8]], threads: usize) -> Vec<Vec<&'a [u8]>> {
+    let total: usize = weights.iter().map(|weight| weight.len()).sum();
+    let each = total.div_ceil(threads).max(1);
+    let mut shares = vec![Vec::new(); threads];
+    let mut at = 0;
+    for weight in weights {
+        let mut rest = *weight;
+        while !rest.is_empty() {
+            let (piece, after) = rest.split_at(rest.len().min(each - at % each));
+            shares[at / each].push(piece);
+            at += piece.len();
+            rest = after;
+        }
+    }
+    shares
+}
+
+/// Measures both, medians of five; the bandwidth by reading `weights`, the bytes that a model is made of.
+pub(crate) fn limits(level: Level, threads: usize, weights: &[&[u8]]) -> anyhow::Result<Limits> {
     let pool = rayon::ThreadPoolBuilder::new()
         .num_threads(threads)
         .build()?;
-    let memory: Vec<Vec<u64>> = (0..threads)
-        .map(|thread| vec![thread as u64 + 1; BYTES / 8])
-        .collect();
+    let shares = shares(weights, threads);
+    let total: usize = weights.iter().map(|weight| weight.len()).sum();
+    let times = BYTES.div_ceil(total.max(1));
     let read = seconds(|| {
-        pool.install(|| {
-            memory.par_iter().with_max_len(1).for_each(|part| {
-                black_box(level.run(fidelis_simd::probe::Sum { words: part }));
-            });
+        pool.broadcast(|context| {
+            for _ in 0..times {
+                for bytes in &shares[context.index()] {
+                    black_box(level.run(Read {
+                        bytes: black_box(bytes),
+                    }));
+                }
+            }
         });
     });
     let rounds = 400_000;
     let multiply = seconds(|| {
-        pool.install(|| {
-            (0..threads).into_par_iter().with_max_len(1).for_each(|_| {
-                black_box(level.run(Multiply { rounds }));
-            });
+        pool.broadcast(|_| {
+            black_box(level.run(Multiply { rounds }));
         });
     });
     Ok(Limits {
-        bandwidth: (threads * BYTES) as f64 / read,
+        bandwidth: (times * total) as f64 / read,
         operations: (threads * rounds * Multiply::OPERATIONS) as f64 / multiply,
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::shares;
+
+    #[test]
+    fn shares_are_equal_and_lose_nothing() {
+        let (a, b) = ([1; 70], [2; 33]);
+        for threads in [1, 2, 3, 7] {
+            let shares = shares(&[&a, &[], &b], threads);
+            let sizes: Vec<usize> = shares.iter().map(|share| share.concat().len()).collect();
+            assert_eq!(sizes.iter().sum::<usize>(), 103);
+            assert!(
+                sizes
+                    .iter()
+                    .all(|size| size.abs_diff(103 / threads) <= threads)
+            );
+            assert_eq!(shares.concat().concat(), [&a[..], &b[..]].concat());
+        }
+    }
 }

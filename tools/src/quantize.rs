@@ -65,11 +65,12 @@ fn encode(
             .enumerate()
             .try_for_each(|(row, out)| {
                 let mut values = vec![0.0; width];
-                level.run(Dequantise {
+                Dequantise {
                     format: tensor.format,
                     row: tensor.row(first + row),
                     out: &mut values,
-                });
+                }
+                .on(level);
                 encode_row(format, &values, out).map_err(|error| {
                     io::Error::other(format!("{} row {}: {error}", tensor.name, first + row))
                 })

@@ -7,9 +7,10 @@ use clap::Args;
 use fidelis_conformance::receipt::{
     self, Digest, ModelDigests, Opened, Receipt, ReceiptError, Refusal, public_key,
 };
-use fidelis_engine::backend::CpuBackend;
+use fidelis_engine::backend::{BackendError, CpuBackend};
 use fidelis_engine::sample::{SampleError, Sampler};
 use fidelis_engine::session::Session;
+use fidelis_simd::NoSuchLevel;
 use std::path::PathBuf;
 
 /// What the exit codes mean.
@@ -19,9 +20,12 @@ Exit codes:
   1  wrong usage, a file that cannot be read, anything else
   2  the replay differs: the first step that does, and what
   3  another model: the first tensor that differs, or what else; or another chat template
-  4  the receipt is damaged, cut off, tampered with, or holds nothing that could be compared
+  4  the receipt is damaged, tampered with, or holds nothing that could be compared
   5  the receipt is of another version, or of numerics that this build does not know
-  6  the signature is missing or wrong, or the key is of the wrong kind";
+  6  the signature is missing or wrong
+  7  the receipt is cut off
+  8  the key is of the wrong kind
+  9  the CPU lacks the level that --level or FIDELIS_LEVEL asks for";
 
 #[derive(Args)]
 #[command(after_help = EXIT_CODES)]
@@ -136,6 +140,12 @@ fn damaged(error: Error) -> Error {
 
 /// What the program ends with after an error.
 pub(crate) fn exit_code(error: &Error) -> u8 {
+    let lacks_level = |cause: &(dyn std::error::Error + 'static)| {
+        cause.is::<NoSuchLevel>() || matches!(cause.downcast_ref(), Some(BackendError::Level(_)))
+    };
+    if error.chain().any(lacks_level) {
+        return 9;
+    }
     let refusal = error.downcast_ref().map(ReceiptError::refusal);
     match refusal.unwrap_or(Refusal::Other) {
         Refusal::Other => 1,
@@ -144,5 +154,7 @@ pub(crate) fn exit_code(error: &Error) -> u8 {
         Refusal::Damaged => 4,
         Refusal::Version => 5,
         Refusal::Signature => 6,
+        Refusal::CutOff => 7,
+        Refusal::Key => 8,
     }
 }

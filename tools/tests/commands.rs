@@ -143,7 +143,6 @@ fn bad_flags_are_refused_with_a_hint() {
         b"",
         "\"top_q\" is not a sampler",
     );
-    refused(&["run", "-p", "x", "--level", "mmx"], b"", "\"mmx\"");
     refused(
         &["run", "-p", "x", "--numerics", "f8"],
         b"",

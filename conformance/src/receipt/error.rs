@@ -16,12 +16,16 @@ pub enum Refusal {
     Replay,
     /// The model is another one.
     Model,
-    /// The receipt is damaged, cut off or tampered with.
+    /// The receipt is damaged or tampered with.
     Damaged,
+    /// The receipt is cut off.
+    CutOff,
     /// The receipt is of a version, or the numbers of a profile, that this build does not know.
     Version,
-    /// The signature is missing or wrong, or the key is of no use.
+    /// The signature is missing or wrong.
     Signature,
+    /// The key is not of the kind that is needed.
+    Key,
     /// Anything else.
     Other,
 }
@@ -50,7 +54,7 @@ pub enum ReceiptError {
     /// A field is not there, there twice, or not what it should be.
     #[error("the receipt is damaged: {0}")]
     Field(#[source] serde_json::Error),
-    /// A sampler that cannot be made.
+    /// A sampler that cannot be made, or that can choose nothing.
     #[error("the receipt is damaged: its sampler makes no sense")]
     Sampler(#[source] SampleError),
     /// A claim that no run can have led to.
@@ -145,6 +149,7 @@ impl ReceiptError {
     /// Which kind of refusal this is.
     pub fn refusal(&self) -> Refusal {
         match self {
+            Self::NotJson(error) if error.is_eof() => Refusal::CutOff,
             Self::NotJson(_)
             | Self::NotAnObject
             | Self::NotAReceipt
@@ -155,11 +160,8 @@ impl ReceiptError {
             | Self::Checksum { .. } => Refusal::Damaged,
             Self::Version { .. } | Self::Profile { .. } => Refusal::Version,
             Self::Model(_) | Self::Template { .. } => Refusal::Model,
-            Self::Unsigned
-            | Self::Signature
-            | Self::SignatureForm
-            | Self::PrivateKey { .. }
-            | Self::PublicKey { .. } => Refusal::Signature,
+            Self::Unsigned | Self::Signature | Self::SignatureForm => Refusal::Signature,
+            Self::PrivateKey { .. } | Self::PublicKey { .. } => Refusal::Key,
             Self::Differs(_) => Refusal::Replay,
             Self::Session(_) | Self::File { .. } => Refusal::Other,
         }

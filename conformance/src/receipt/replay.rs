@@ -2,6 +2,7 @@
 
 use super::digest::{Digest, LogitChain, Values};
 use super::{Receipt, ReceiptError, StopRecord};
+use fidelis_engine::sample::SampleError;
 use fidelis_engine::session::{Limits, Piece, Reply, Session, SessionError, Stop};
 use fidelis_engine::text::Tokenizer;
 use serde::{Deserialize, Serialize};
@@ -126,7 +127,8 @@ pub fn record<E: From<SessionError>>(
 ///
 /// # Errors
 ///
-/// [`ReceiptError::Senseless`] if there is nothing to compare, [`ReceiptError::Differs`] with the first difference, or what keeps the session from running.
+/// [`ReceiptError::Senseless`] if there is nothing to compare, [`ReceiptError::Sampler`] if its sampler can choose
+/// nothing, [`ReceiptError::Differs`] with the first difference, or what keeps the session from running.
 pub fn replay(
     receipt: &Receipt,
     session: &mut Session<'_>,
@@ -140,7 +142,7 @@ pub fn replay(
     })?;
     let steps = receipt.steps.len();
     for (index, expected) in receipt.steps.iter().enumerate() {
-        let piece = reply.next().transpose()?;
+        let piece = reply.next().transpose().map_err(failed)?;
         let Some(found) = recorder.step(&reply, piece.as_ref()) else {
             return Err(end(index, steps, None, reply.stop()));
         };
@@ -159,7 +161,7 @@ pub fn replay(
         };
     }
     let goes_on = reply.stop().is_none() && {
-        let piece = reply.next().transpose()?;
+        let piece = reply.next().transpose().map_err(failed)?;
         recorder.step(&reply, piece.as_ref()).is_some()
     };
     let stop = if goes_on { None } else { reply.stop() };
@@ -167,6 +169,15 @@ pub fn replay(
         Ok(())
     } else {
         Err(end(steps, steps, Some(receipt.stop), stop))
+    }
+}
+
+/// Why the replay cannot go on.
+fn failed(error: SessionError) -> ReceiptError {
+    match error {
+        // A back end gives finite logits, so it is the receipt's biases that forbid every token.
+        SessionError::Sample(error @ SampleError::Impossible) => ReceiptError::Sampler(error),
+        error => ReceiptError::Session(error),
     }
 }
 

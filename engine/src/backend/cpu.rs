@@ -61,7 +61,8 @@ impl<'a> CpuBackend<'a> {
     ///
     /// # Errors
     ///
-    /// [`BackendError`]; the back end then remembers what it did before the step.
+    /// [`BackendError`]; the back end then remembers what it did before the step. Where a sliding window no
+    /// longer holds what that sees, because batches of the step were read, it remembers nothing: [`Self::position`] says so.
     pub fn forward(&mut self, step: &Step<'_>) -> Result<&[f32], BackendError> {
         self.read(step, None)
     }

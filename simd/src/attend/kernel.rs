@@ -2,7 +2,7 @@
 
 use super::stored::{Bytes, Doubles, Floats, Halves, Stored};
 use super::{CHUNK, CacheFormat, KEY_BLOCK};
-use crate::{Isa, Kernel, Real};
+use crate::{Isa, Kernel, Level, Real};
 use std::ops::Range;
 
 /// One head's keys and values: a ring of whole chunks.
@@ -64,6 +64,13 @@ pub struct Attend<'a, 'c, R> {
     pub scratch: &'a mut AttendScratch<R>,
 }
 
+impl<R: Real> Attend<'_, '_, R> {
+    /// Runs on `level`.
+    pub fn on(self, level: Level) {
+        R::attend(level, self);
+    }
+}
+
 impl<R: Real> Kernel for Attend<'_, '_, R> {
     type Output = ();
 
@@ -100,7 +107,11 @@ impl<R: Real> Attend<'_, '_, R> {
         } = self;
         let mut rest = columns;
         while !rest.is_empty() {
-            let together = if rest.len() >= 4 { 4 } else { 1 };
+            let together = match rest.len() {
+                1 => 1,
+                2 | 3 => 2,
+                _ => 4,
+            };
             let (now, later) = rest.split_at_mut(together);
             let work = Work {
                 cache,
@@ -108,8 +119,9 @@ impl<R: Real> Attend<'_, '_, R> {
                 soft_cap,
             };
             match now {
-                [a, b, c, d] => work.columns::<I, S, 4>(isa, [a, b, c, d], scratch),
-                [a] => work.columns::<I, S, 1>(isa, [a], scratch),
+                [a, b, c, d] => work.columns::<I, S, 4, 2>(isa, [a, b, c, d], scratch),
+                [a, b] => work.columns::<I, S, 2, 4>(isa, [a, b], scratch),
+                [a] => work.columns::<I, S, 1, 8>(isa, [a], scratch),
                 _ => {}
             }
             rest = later;
@@ -125,9 +137,9 @@ struct Work<'a, R> {
 }
 
 impl<R: Real> Work<'_, R> {
-    /// `T` columns through all chunks that any of them sees.
+    /// `T` columns through all chunks that any of them sees, the keys of `B` blocks at a time.
     #[inline(always)]
-    fn columns<I: Isa, S: Stored, const T: usize>(
+    fn columns<I: Isa, S: Stored, const T: usize, const B: usize>(
         &self,
         isa: I,
         mut columns: [&mut Column<'_, R>; T],
@@ -155,7 +167,7 @@ impl<R: Real> Work<'_, R> {
             let from = first.max(start) - start;
             let to = end.min(start + CHUNK) - start;
             let mut scores: Scores<R, T> = [[[R::default(); KEY_BLOCK]; CHUNK / KEY_BLOCK]; T];
-            self.score::<I, S, T>(isa, start, from..to, &queries, &mut scores);
+            self.score::<I, S, T, B>(isa, start, from..to, &queries, &mut scores);
             let mut seen = [Total {
                 max: R::NEG_INFINITY,
                 sum: R::default(),
@@ -194,8 +206,10 @@ impl<R: Real> Work<'_, R> {
     }
 
     /// Products of the queries with the keys of the blocks that hold `range`.
+    ///
+    /// `B` blocks at a time: enough sums in flight to hide an addition's latency.
     #[inline(always)]
-    fn score<I: Isa, S: Stored, const T: usize>(
+    fn score<I: Isa, S: Stored, const T: usize, const B: usize>(
         &self,
         isa: I,
         start: usize,
@@ -205,34 +219,31 @@ impl<R: Real> Work<'_, R> {
     ) {
         let block_bytes = self.cache.format.key_block_bytes(self.cache.key_width);
         let slot = start % self.cache.positions / KEY_BLOCK;
-        let mut block = range.start / KEY_BLOCK;
         let last = range.end.div_ceil(KEY_BLOCK);
-        // Two blocks at a time: enough sums in flight to hide an addition's latency.
-        while block < last {
-            let at = |i: usize| {
-                &self.cache.keys[(slot + block + i.min(last - 1 - block)) * block_bytes..]
-                    [..block_bytes]
-            };
-            let mut sums = [[R::default().splat(isa); 2]; T];
-            let keys = [at(0), at(1)];
+        for block in (range.start / KEY_BLOCK..last).step_by(B) {
+            let mut keys: [&[u8]; B] = [&[]; B];
+            for (i, keys) in keys.iter_mut().enumerate() {
+                let at = slot + (block + i).min(last - 1);
+                *keys = &self.cache.keys[at * block_bytes..][..block_bytes];
+            }
+            let mut sums = [[R::default().splat(isa); B]; T];
             for d in 0..self.cache.key_width {
-                let [even, odd] = [
-                    S::key::<I, R>(isa, keys[0], d),
-                    S::key::<I, R>(isa, keys[1], d),
-                ];
-                for t in 0..T {
-                    let q = queries[t][d].splat(isa);
-                    sums[t][0] = R::add_lanes(isa, sums[t][0], R::mul_lanes(isa, q, even));
-                    sums[t][1] = R::add_lanes(isa, sums[t][1], R::mul_lanes(isa, q, odd));
+                let mut key = [R::default().splat(isa); B];
+                for (key, keys) in key.iter_mut().zip(&keys) {
+                    *key = S::key::<I, R>(isa, keys, d);
+                }
+                for (sums, query) in sums.iter_mut().zip(queries) {
+                    let q = query[d].splat(isa);
+                    for (sum, &key) in sums.iter_mut().zip(&key) {
+                        *sum = R::add_lanes(isa, *sum, R::mul_lanes(isa, q, key));
+                    }
                 }
             }
-            for t in 0..T {
-                R::store(isa, sums[t][0], &mut scores[t][block]);
-                if block + 1 < last {
-                    R::store(isa, sums[t][1], &mut scores[t][block + 1]);
+            for (scores, sums) in scores.iter_mut().zip(sums) {
+                for (score, sum) in scores[block..last].iter_mut().zip(sums) {
+                    R::store(isa, sum, score);
                 }
             }
-            block += 2;
         }
     }
 
@@ -244,20 +255,34 @@ impl<R: Real> Work<'_, R> {
         scores: &mut [[R; KEY_BLOCK]; CHUNK / KEY_BLOCK],
         visible: Range<usize>,
     ) -> Total<R> {
-        let flat = scores.as_flattened_mut();
-        let mut max = R::NEG_INFINITY;
-        for score in &mut flat[visible.clone()] {
+        let blocks = visible.start / KEY_BLOCK..visible.end.div_ceil(KEY_BLOCK);
+        for score in scores[blocks.clone()].as_flattened_mut() {
             *score *= self.scale;
-            if let Some(cap) = self.soft_cap {
+        }
+        if let Some(cap) = self.soft_cap {
+            for score in scores[blocks.clone()].as_flattened_mut() {
                 *score = cap * (*score / cap).tanh();
             }
-            max = if *score > max { *score } else { max };
         }
-        flat[..visible.start].fill(R::default());
-        flat[visible.end..].fill(R::default());
-        for score in &mut flat[visible] {
+        let flat = scores.as_flattened_mut();
+        flat[..visible.start].fill(R::NEG_INFINITY);
+        flat[visible.end..].fill(R::NEG_INFINITY);
+        // The largest of the lanes' largest is the largest, so lanes may be compared side by side.
+        let mut largest = [R::NEG_INFINITY; KEY_BLOCK];
+        for block in &scores[blocks.clone()] {
+            for (largest, &score) in largest.iter_mut().zip(block) {
+                *largest = if score > *largest { score } else { *largest };
+            }
+        }
+        let max = largest
+            .into_iter()
+            .fold(R::NEG_INFINITY, |max, x| if x > max { x } else { max });
+        for score in scores[blocks].as_flattened_mut() {
             *score = (*score - max).exp();
         }
+        let flat = scores.as_flattened_mut();
+        flat[..visible.start].fill(R::default());
+        flat[visible.end..].fill(R::default());
         let mut sum = R::default().splat(isa);
         for block in scores.iter() {
             sum = R::add_lanes(isa, sum, R::load(isa, block));
@@ -292,7 +317,7 @@ impl<R: Real> Work<'_, R> {
                     values[i] = S::value::<I, R>(isa, row, first + i.min(used - 1));
                 }
                 for t in 0..T {
-                    let weight = weights[t][p / KEY_BLOCK][p % KEY_BLOCK].splat(isa);
+                    let weight = weights[t].as_flattened()[p].splat(isa);
                     for i in 0..4 {
                         sums[t][i] =
                             R::add_lanes(isa, sums[t][i], R::mul_lanes(isa, weight, values[i]));

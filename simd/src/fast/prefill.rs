@@ -1,24 +1,46 @@
-//! Many tokens: 16 or 32 rows are unpacked once into panels that stay in the cache, and used for
-//! every token of the batch in register tiles.
+//! Many tokens: a slice of some rows is unpacked once into panels, and used for every token of the
+//! batch in register tiles; running sums wait in memory for the rows' next slice.
+//!
+//! Two panels of a slice and the activations of a tile stay in the first cache, all the panels and
+//! the batch's activations of a slice in the second, however wide a row is.
 
-use super::decode::{blocks_at, sixteen};
-use super::sum::{Factors, Of, Rule, add_group, bias, dot, four, start};
+mod by_two;
+
+use super::decode::{blocks_at, no_blocks};
+use super::sum::{Factors, Kind, Rule, add_group, bias, dot, four, start};
 use crate::input::InputGroup;
 use crate::quant::{Layout, Panel};
-use crate::{Isa, Kernel};
+use crate::{Format, Isa, Kernel, Level, with_layout};
 use std::marker::PhantomData;
+use std::ops::Range;
+
+/// Groups of a slice; a multiple of every block's.
+const SLICE: usize = 16;
+
+/// Rows that are unpacked together; a multiple of 32.
+const ROWS: usize = 128;
 
 /// 16 lanes in memory, a cache line.
 #[derive(Clone, Copy, Debug, Default)]
 #[repr(align(64))]
 struct Line([u32; 16]);
 
-/// Memory for unpacked panels; kept between calls, one per thread.
+/// 16 running sums in memory, a cache line.
+#[derive(Clone, Copy, Debug, Default, bytemuck::Zeroable, bytemuck::Pod)]
+#[repr(C, align(64))]
+struct Sums([f32; 16]);
+
+/// Memory for unpacked panels and running sums; kept between calls, one per thread.
 #[derive(Debug, Default)]
-pub struct Scratch(Vec<Line>);
+pub struct Scratch {
+    panels: Vec<Line>,
+    sums: Vec<Sums>,
+}
 
 /// `emit(t, r, …) = rows r.. · input t`.
-pub struct Prefill<'a, L, E> {
+pub struct Prefill<'a> {
+    /// The format of the rows, of blocks.
+    pub format: Format,
     /// The rows' bytes, one row after another.
     pub rows: &'a [u8],
     /// Elements of a row.
@@ -27,10 +49,65 @@ pub struct Prefill<'a, L, E> {
     pub inputs: &'a [InputGroup],
     /// Where panels are unpacked.
     pub scratch: &'a mut Scratch,
-    /// Takes the token, the first row and the values of up to 16 consecutive rows.
-    pub emit: E,
-    /// The format of the rows.
-    pub format: PhantomData<L>,
+    /// Takes the token, the first row and the values of consecutive rows.
+    pub emit: &'a mut dyn FnMut(usize, usize, &[f32]),
+}
+
+impl Prefill<'_> {
+    /// Runs on `level`.
+    ///
+    /// # Panics
+    ///
+    /// If the format is one of floats: [`Dense`](crate::dense::Dense) multiplies those.
+    pub fn on(self, level: Level) {
+        with_layout!(
+            self.format,
+            L => self.blocks::<L>(level),
+            float => no_blocks(self.format)
+        );
+    }
+
+    fn blocks<L: Layout>(self, level: Level) {
+        let groups = self.width / 32;
+        let row_bytes = groups / L::GROUPS * L::FORMAT.block_bytes();
+        let rows = self.rows.len() / row_bytes;
+        let tokens = self.inputs.len() / groups;
+        let Scratch { panels, sums } = self.scratch;
+        for first_row in (0..rows).step_by(ROWS) {
+            let used = (rows - first_row).min(ROWS);
+            let across = used.div_ceil(16).next_multiple_of(2);
+            sums.clear();
+            sums.resize(tokens * across, Sums::default());
+            for start in (0..groups).step_by(SLICE) {
+                let slice = start..groups.min(start + SLICE);
+                let lines = slice.len() * stride(L::HALVES, L::MIN);
+                panels.resize(panels.len().max(across * lines), Line::default());
+                let panels = &mut panels[..across * lines];
+                level.run(Unpack::<L> {
+                    rows: self.rows,
+                    row_bytes,
+                    first_row,
+                    slice: slice.clone(),
+                    lines,
+                    panels,
+                    format: PhantomData,
+                });
+                let multiply = Multiply {
+                    panels,
+                    inputs: self.inputs,
+                    groups,
+                    slice,
+                    sums,
+                    across,
+                    rule: PhantomData,
+                };
+                multiply.by_rule_of::<L>(level);
+            }
+            for (token, sums) in sums.chunks_exact(across).enumerate() {
+                (self.emit)(token, first_row, &bytemuck::cast_slice(sums)[..used]);
+            }
+        }
+    }
 }
 
 /// Lines of one group: integers, scale, and what else the rule needs.
@@ -44,8 +121,13 @@ fn write<I: Isa, L: Layout>(isa: I, panel: &Panel<I>, lines: &mut [Line]) {
     let mut lines = lines.iter_mut();
     let mut next =
         |words| isa.store_words(words, &mut lines.next().expect("a group has its lines").0);
-    for words in panel.quants {
-        next(words);
+    for pair in 0..4 {
+        let mut pair = [panel.quants[2 * pair], panel.quants[2 * pair + 1]];
+        if I::BY_TWO {
+            pair = isa.interleave(pair);
+        }
+        next(pair[0]);
+        next(pair[1]);
     }
     next(isa.to_bits(panel.scale));
     if L::HALVES {
@@ -86,16 +168,16 @@ fn factors<I: Isa, R: Rule>(isa: I, lines: &[Line]) -> Factors<I> {
     }
 }
 
-/// `P` panels of 16 rows times `T` tokens.
+/// `P` panels of 16 rows times `T` tokens, added to the running sums.
 #[inline(always)]
 fn tile<I: Isa, R: Rule, const P: usize, const T: usize>(
     isa: I,
     panels: &[&[Line]; P],
     inputs: &[&[InputGroup]; T],
     bias: i32,
+    mut y: [[I::Reals; T]; P],
 ) -> [[I::Reals; T]; P] {
     let stride = const { stride(R::HALVES, R::MIN) };
-    let mut y = [[isa.splat(0.0); T]; P];
     for group in 0..inputs[0].len() {
         let mut sums = [[[isa.splat_word(0); 2]; T]; P];
         for t in 0..T {
@@ -128,39 +210,60 @@ fn tile<I: Isa, R: Rule, const P: usize, const T: usize>(
     y
 }
 
-/// A batch being multiplied with the panels of up to 32 rows.
-struct Sweep<'a, E> {
-    panels: [&'a [Line]; 2],
-    inputs: &'a [InputGroup],
-    groups: usize,
-    bias: i32,
-    first_row: usize,
-    rows: usize,
-    emit: &'a mut E,
+/// The 16 rows from `first`; past the end the last one repeats.
+#[inline(always)]
+fn sixteen<L: Layout>(rows: &[u8], row_bytes: usize, first: usize) -> [&[L::Block]; 16] {
+    let last = rows.len() / row_bytes - 1;
+    let mut sixteen: [&[L::Block]; 16] = [&[]; 16];
+    for (i, row) in sixteen.iter_mut().enumerate() {
+        *row = L::blocks(&rows[(first + i).min(last) * row_bytes..][..row_bytes]);
+    }
+    sixteen
 }
 
-impl<E: FnMut(usize, usize, &[f32])> Sweep<'_, E> {
+/// A batch being multiplied with a slice of one or two panels.
+struct Sweep<'a> {
+    /// One panel after another.
+    panels: &'a [Line],
+    /// `[tokens, width / 32]`.
+    inputs: &'a [InputGroup],
+    /// Groups of a row.
+    groups: usize,
+    /// The slice.
+    slice: Range<usize>,
+    bias: i32,
+    /// The running sums of all panels, `[tokens, across]`.
+    sums: &'a mut [Sums],
+    across: usize,
+    /// Which of `across` the first panel is.
+    first: usize,
+}
+
+impl Sweep<'_> {
     /// Tokens `token .. token + T`.
     #[inline(always)]
     fn tokens<I: Isa, R: Rule, const P: usize, const T: usize>(&mut self, isa: I, token: usize) {
         let inputs: [&[InputGroup]; T] = std::array::from_fn(
             #[inline(always)]
-            |t| &self.inputs[(token + t) * self.groups..][..self.groups],
+            |t| &self.inputs[(token + t) * self.groups..][self.slice.clone()],
         );
+        let lines = self.panels.len() / P;
         let panels: [&[Line]; P] = std::array::from_fn(
             #[inline(always)]
-            |p| self.panels[p],
+            |p| &self.panels[p * lines..][..lines],
         );
-        let y = tile::<I, R, P, T>(isa, &panels, &inputs, self.bias);
-        for (p, y) in y.into_iter().enumerate() {
-            let used = self.rows.saturating_sub(16 * p).min(16);
-            if used == 0 {
-                break;
+        let mut y = [[isa.splat(0.0); T]; P];
+        for t in 0..T {
+            let sums = &self.sums[(token + t) * self.across + self.first..][..P];
+            for p in 0..P {
+                y[p][t] = isa.load(&sums[p].0);
             }
-            for (t, y) in y.into_iter().enumerate() {
-                let mut lanes = [0.0; 16];
-                isa.store(y, &mut lanes);
-                (self.emit)(token + t, self.first_row + 16 * p, &lanes[..used]);
+        }
+        let y = tile::<I, R, P, T>(isa, &panels, &inputs, self.bias, y);
+        for t in 0..T {
+            let sums = &mut self.sums[(token + t) * self.across + self.first..][..P];
+            for p in 0..P {
+                isa.store(y[p][t], &mut sums[p].0);
             }
         }
     }
@@ -201,54 +304,111 @@ impl<E: FnMut(usize, usize, &[f32])> Sweep<'_, E> {
     }
 }
 
-impl<L: Layout, E: FnMut(usize, usize, &[f32])> Prefill<'_, L, E> {
-    /// Unpacks the 16 rows from `first` into `lines`.
+/// Unpacks a slice of rows.
+struct Unpack<'a, L> {
+    /// The rows' bytes, one row after another.
+    rows: &'a [u8],
+    row_bytes: usize,
+    first_row: usize,
+    slice: Range<usize>,
+    /// Of one panel.
+    lines: usize,
+    /// One panel after another.
+    panels: &'a mut [Line],
+    format: PhantomData<L>,
+}
+
+impl<L: Layout> Kernel for Unpack<'_, L> {
+    type Output = ();
+
     #[inline(always)]
-    fn unpack<I: Isa>(isa: I, rows: &[u8], row_bytes: usize, first: usize, lines: &mut [Line]) {
+    fn run<I: Isa>(self, isa: I) {
         let stride = stride(L::HALVES, L::MIN);
-        let rows = sixteen::<L>(rows, row_bytes, first);
-        for (index, lines) in lines.chunks_exact_mut(L::GROUPS * stride).enumerate() {
-            L::unpack(
-                isa,
-                blocks_at(&rows, index),
-                #[inline(always)]
-                |group, panel: Panel<I>| {
-                    write::<I, L>(isa, &panel, &mut lines[group * stride..][..stride]);
-                },
-            );
+        for (i, lines) in self.panels.chunks_exact_mut(self.lines).enumerate() {
+            let rows = sixteen::<L>(self.rows, self.row_bytes, self.first_row + 16 * i);
+            for (index, lines) in lines.chunks_exact_mut(L::GROUPS * stride).enumerate() {
+                L::unpack(
+                    isa,
+                    blocks_at(&rows, self.slice.start / L::GROUPS + index),
+                    #[inline(always)]
+                    |group, panel: Panel<I>| {
+                        write::<I, L>(isa, &panel, &mut lines[group * stride..][..stride]);
+                    },
+                );
+            }
         }
     }
 }
 
-impl<L: Layout, E: FnMut(usize, usize, &[f32])> Kernel for Prefill<'_, L, E> {
+/// A batch being multiplied with a slice of some rows: compiled for a rule, which many formats share.
+struct Multiply<'a, R> {
+    /// One panel after another.
+    panels: &'a [Line],
+    inputs: &'a [InputGroup],
+    groups: usize,
+    slice: Range<usize>,
+    /// `[tokens, across]`.
+    sums: &'a mut [Sums],
+    /// How many panels there are; even.
+    across: usize,
+    rule: PhantomData<R>,
+}
+
+impl<R> Multiply<'_, R> {
+    /// Runs by the rule `S`.
+    fn by<S: Rule>(self, level: Level) {
+        level.run(Multiply::<S> {
+            panels: self.panels,
+            inputs: self.inputs,
+            groups: self.groups,
+            slice: self.slice,
+            sums: self.sums,
+            across: self.across,
+            rule: PhantomData,
+        });
+    }
+}
+
+impl Multiply<'_, ()> {
+    /// Runs by a format's rule.
+    fn by_rule_of<L: Layout>(self, level: Level) {
+        match (L::HALVES, L::MIN, L::SIGNED, L::OFFSET) {
+            (false, false, true, 0) => self.by::<Kind<false, false, true, 0>>(level),
+            (false, false, false, 8) => self.by::<Kind<false, false, false, 8>>(level),
+            (false, false, false, 16) => self.by::<Kind<false, false, false, 16>>(level),
+            (false, true, false, 0) => self.by::<Kind<false, true, false, 0>>(level),
+            (true, false, true, 0) => self.by::<Kind<true, false, true, 0>>(level),
+            (true, false, false, 4) => self.by::<Kind<true, false, false, 4>>(level),
+            (true, false, false, 32) => self.by::<Kind<true, false, false, 32>>(level),
+            (true, true, false, 0) => self.by::<Kind<true, true, false, 0>>(level),
+            rule => unreachable!("{:?} has a rule of its own: {rule:?}", L::FORMAT),
+        }
+    }
+}
+
+impl<R: Rule> Kernel for Multiply<'_, R> {
     type Output = ();
 
     #[inline(always)]
-    fn run<I: Isa>(mut self, isa: I) {
-        let groups = self.width / 32;
-        let row_bytes = groups / L::GROUPS * L::FORMAT.block_bytes();
-        let rows = self.rows.len() / row_bytes;
-        let lines = groups * stride(L::HALVES, L::MIN);
-        self.scratch
-            .0
-            .resize(self.scratch.0.len().max(2 * lines), Line::default());
-        let together = if I::WIDE { 32 } else { 16 };
-        for first_row in (0..rows).step_by(together) {
-            let (first, second) = self.scratch.0[..2 * lines].split_at_mut(lines);
-            Self::unpack(isa, self.rows, row_bytes, first_row, first);
-            if I::WIDE {
-                Self::unpack(isa, self.rows, row_bytes, first_row + 16, second);
-            }
+    fn run<I: Isa>(self, isa: I) {
+        let together = if I::WIDE { 2 } else { 1 };
+        let lines = self.panels.len() / self.across;
+        for first in (0..self.across).step_by(together) {
             let mut sweep = Sweep {
-                panels: [first, second],
+                panels: &self.panels[first * lines..][..together * lines],
                 inputs: self.inputs,
-                groups,
-                bias: bias::<I, L>(),
-                first_row,
-                rows: (rows - first_row).min(together),
-                emit: &mut self.emit,
+                groups: self.groups,
+                slice: self.slice.clone(),
+                bias: bias::<I, R>(),
+                sums: self.sums,
+                across: self.across,
+                first,
             };
-            sweep.run::<I, Of<L>>(isa);
+            if I::BY_TWO {
+                sweep.run_by_two::<I, R>(isa);
+            } else {
+                sweep.run::<I, R>(isa);
+            }
         }
     }
 }

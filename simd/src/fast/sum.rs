@@ -10,6 +10,7 @@ pub(super) trait Rule: Copy {
     const HALVES: bool;
     const MIN: bool;
     const SIGNED: bool;
+    const OFFSET: i32;
 }
 
 /// The rule of a format.
@@ -20,12 +21,26 @@ impl<L: Layout> Rule for Of<L> {
     const HALVES: bool = L::HALVES;
     const MIN: bool = L::MIN;
     const SIGNED: bool = L::SIGNED;
+    const OFFSET: i32 = L::OFFSET;
+}
+
+/// A rule that formats may share.
+#[derive(Clone, Copy)]
+pub(super) struct Kind<const HALVES: bool, const MIN: bool, const SIGNED: bool, const OFFSET: i32>;
+
+impl<const HALVES: bool, const MIN: bool, const SIGNED: bool, const OFFSET: i32> Rule
+    for Kind<HALVES, MIN, SIGNED, OFFSET>
+{
+    const HALVES: bool = HALVES;
+    const MIN: bool = MIN;
+    const SIGNED: bool = SIGNED;
+    const OFFSET: i32 = OFFSET;
 }
 
 /// By how much the bytes of a panel are raised.
 #[inline(always)]
-pub(super) fn bias<I: Isa, L: Layout>() -> i32 {
-    if L::SIGNED { I::SIGNED_BIAS } else { L::OFFSET }
+pub(super) fn bias<I: Isa, R: Rule>() -> i32 {
+    if R::SIGNED { I::SIGNED_BIAS } else { R::OFFSET }
 }
 
 /// `sum + Σ w · x` over the bytes of each lane.
@@ -35,6 +50,21 @@ pub(super) fn dot<I: Isa, R: Rule>(isa: I, sum: I::Words, w: I::Words, x: I::Wor
         isa.dot_signed(sum, w, x)
     } else {
         isa.dot_unsigned(sum, w, x)
+    }
+}
+
+/// [`dot`] of eight bytes a row and of two tokens; `sums` and `w` are interleaved.
+#[inline(always)]
+pub(super) fn dot_by_two<I: Isa, R: Rule>(
+    isa: I,
+    sums: [I::Words; 2],
+    w: [I::Words; 2],
+    x: [&[i8; 8]; 2],
+) -> [I::Words; 2] {
+    if R::SIGNED {
+        isa.dot_signed_by_two(sums, w, x)
+    } else {
+        isa.dot_unsigned_by_two(sums, w, x)
     }
 }
 

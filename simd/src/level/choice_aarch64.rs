@@ -1,6 +1,6 @@
 //! The levels of aarch64.
 
-use super::neon::{FourTimes, Neon, Pairs};
+use super::neon::{FourTimes, Neon, Pairs, TwoByTwo};
 use super::portable::Portable;
 use super::scalar::Scalar;
 use crate::Kernel;
@@ -16,6 +16,8 @@ pub enum Level {
     Neon(Neon<Pairs>),
     /// The same, with four byte products per lane and instruction.
     NeonDot(Neon<FourTimes>),
+    /// The same, with the products of two rows and two tokens in one instruction.
+    NeonI8mm(Neon<TwoByTwo>),
 }
 
 impl Level {
@@ -26,7 +28,8 @@ impl Level {
             Self::Portable(Portable),
             Self::Neon(Neon::BASELINE),
         ];
-        levels.extend(Neon::detect().map(Self::NeonDot));
+        levels.extend(Neon::<FourTimes>::detect().map(Self::NeonDot));
+        levels.extend(Neon::<TwoByTwo>::detect().map(Self::NeonI8mm));
         levels
     }
 
@@ -37,6 +40,7 @@ impl Level {
             Self::Portable(_) => "portable",
             Self::Neon(_) => "neon",
             Self::NeonDot(_) => "neondot",
+            Self::NeonI8mm(_) => "neoni8mm",
         }
     }
 
@@ -48,6 +52,7 @@ impl Level {
             Self::Portable(isa) => kernel.run(isa),
             Self::Neon(isa) => kernel.run(isa),
             Self::NeonDot(isa) => isa.enter(kernel),
+            Self::NeonI8mm(isa) => isa.enter(kernel),
         }
     }
 }

@@ -1,4 +1,4 @@
-//! The levels of aarch64: one set of vectors, two ways to multiply their bytes.
+//! The levels of aarch64: one set of vectors, three ways to multiply their bytes.
 
 mod vectors;
 
@@ -12,8 +12,29 @@ pub struct Neon<P>(P);
 
 /// A way to multiply bytes.
 pub trait Products: Copy + Send + Sync + 'static {
+    /// Whether [`Products::matrix`] is one instruction.
+    const MATRIX: bool = false;
+
     /// `sum + Σ w · x` over the four signed bytes of every lane; no `x` is −128.
     fn dot(self, sum: int32x4_t, w: int8x16_t, x: int8x16_t) -> int32x4_t;
+
+    /// `sum[2 r + t] + Σ w[8 r + i] · x[8 t + i]` over eight signed bytes, for two rows and two tokens; no `x` is −128.
+    #[inline(always)]
+    fn matrix(self, sum: int32x4_t, w: int8x16_t, x: int8x16_t) -> int32x4_t {
+        // SAFETY: NEON is in the baseline of aarch64.
+        unsafe {
+            let tokens = vreinterpretq_s64_s8(x);
+            let none = vdupq_n_s32(0);
+            // Of each token: the halves of the first row, then those of the second.
+            let first = self.dot(none, w, vreinterpretq_s8_s64(vtrn1q_s64(tokens, tokens)));
+            let second = self.dot(none, w, vreinterpretq_s8_s64(vtrn2q_s64(tokens, tokens)));
+            let by_token = vpaddq_s32(first, second);
+            vaddq_s32(
+                sum,
+                vzip1q_s32(by_token, vextq_s32::<2>(by_token, by_token)),
+            )
+        }
+    }
 }
 
 /// Products of 16 bits, added in pairs: what every aarch64 CPU can do.
@@ -25,6 +46,12 @@ pub struct Pairs;
 /// A value exists only where [`Neon::detect`] found the feature.
 #[derive(Clone, Copy, Debug)]
 pub struct FourTimes(());
+
+/// `sdot`, and `smmla` for the products of two rows with two tokens (Armv8.2 with `dotprod` and `i8mm`).
+///
+/// A value exists only where [`Neon::detect`] found the features.
+#[derive(Clone, Copy, Debug)]
+pub struct TwoByTwo(FourTimes);
 
 impl Products for Pairs {
     #[inline(always)]
@@ -56,11 +83,43 @@ fn sdot(mut sum: int32x4_t, w: int8x16_t, x: int8x16_t) -> int32x4_t {
     sum
 }
 
+/// Another such instruction.
+#[inline]
+#[target_feature(enable = "i8mm")]
+fn smmla(mut sum: int32x4_t, w: int8x16_t, x: int8x16_t) -> int32x4_t {
+    // SAFETY: the function has the feature; only `sum` is written, and no memory is touched.
+    unsafe {
+        asm!(
+            "smmla {sum:v}.4s, {w:v}.16b, {x:v}.16b",
+            sum = inout(vreg) sum,
+            w = in(vreg) w,
+            x = in(vreg) x,
+            options(pure, nomem, nostack, preserves_flags),
+        );
+    }
+    sum
+}
+
 impl Products for FourTimes {
     #[inline(always)]
     fn dot(self, sum: int32x4_t, w: int8x16_t, x: int8x16_t) -> int32x4_t {
         // SAFETY: `self` exists, so the CPU has the feature.
         unsafe { sdot(sum, w, x) }
+    }
+}
+
+impl Products for TwoByTwo {
+    const MATRIX: bool = true;
+
+    #[inline(always)]
+    fn dot(self, sum: int32x4_t, w: int8x16_t, x: int8x16_t) -> int32x4_t {
+        self.0.dot(sum, w, x)
+    }
+
+    #[inline(always)]
+    fn matrix(self, sum: int32x4_t, w: int8x16_t, x: int8x16_t) -> int32x4_t {
+        // SAFETY: `self` exists, so the CPU has the feature.
+        unsafe { smmla(sum, w, x) }
     }
 }
 
@@ -83,6 +142,25 @@ impl Neon<FourTimes> {
             kernel.run(isa)
         }
         // SAFETY: `self` exists, so `detect` found the feature that `entered` enables.
+        unsafe { entered(self, kernel) }
+    }
+}
+
+impl Neon<TwoByTwo> {
+    /// The level, if this CPU has the byte dot product and the byte matrix product.
+    pub fn detect() -> Option<Self> {
+        let Neon(dot) = Neon::<FourTimes>::detect()?;
+        is_aarch64_feature_detected!("i8mm").then_some(Self(TwoByTwo(dot)))
+    }
+
+    /// Runs `kernel` compiled with the byte products.
+    #[inline]
+    pub fn enter<K: Kernel>(self, kernel: K) -> K::Output {
+        #[target_feature(enable = "dotprod,i8mm")]
+        fn entered<K: Kernel>(isa: Neon<TwoByTwo>, kernel: K) -> K::Output {
+            kernel.run(isa)
+        }
+        // SAFETY: `self` exists, so `detect` found the features that `entered` enables.
         unsafe { entered(self, kernel) }
     }
 }

@@ -2,4 +2,4 @@
 
 /// Does nothing.
 #[inline(always)]
-pub(crate) fn prefetch(_: &[u8]) {}
+pub(crate) fn fetch(_: *const u8) {}

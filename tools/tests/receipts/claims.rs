@@ -133,6 +133,30 @@ fn claims_that_no_run_can_have_led_to_are_damage() {
 }
 
 #[test]
+fn biases_that_forbid_every_token_are_damage() {
+    let folder = Folder::new("forbidden");
+    let original = value(&receipt(&folder, &STORY));
+    // More tokens than the demo models have; an id without a token forbids nothing.
+    let biases = |from: u32| -> Vec<Value> {
+        (from..9000)
+            .map(|token| json!({"token": token, "bias": null}))
+            .collect()
+    };
+    let forbidden = edited(&original, "/sampler/logit_bias", json!(biases(0)));
+    let path = folder.write("forbidden.json", forbidden);
+    ends(
+        &["verify", &path],
+        4,
+        "the receipt is damaged: its sampler makes no sense",
+    );
+    ends(&["verify", &path], 4, "no token is possible");
+    // One token is possible: another one than the receipt's.
+    let single = edited(&original, "/sampler/logit_bias", json!(biases(1)));
+    let path = folder.write("single.json", single);
+    ends(&["verify", &path], 2, "the logits agree, but token 0 ");
+}
+
+#[test]
 fn a_context_that_memory_does_not_hold_is_no_fault_of_the_receipt() {
     let folder = Folder::new("memory");
     let original = value(&receipt(&folder, &STORY));

@@ -99,7 +99,7 @@ fn keys_of_the_wrong_kind_are_refused_before_anything_runs() {
                 "--sign",
                 key,
             ],
-            6,
+            8,
             "is not an Ed25519 private key in PKCS#8 PEM",
         );
         assert!(!Path::new(&path).exists());
@@ -107,7 +107,7 @@ fn keys_of_the_wrong_kind_are_refused_before_anything_runs() {
     for key in [&private, &ec, &noise] {
         ends(
             &["verify", &path, "--public", key],
-            6,
+            8,
             "is not an Ed25519 public key in SPKI PEM",
         );
     }

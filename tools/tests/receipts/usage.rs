@@ -24,7 +24,10 @@ fn files_that_cannot_be_read_or_written_are_named() {
     );
     let path = receipt(&folder, &["-p", "x", "-n", "1"]);
     ends(&["verify", &path, "-m", &absent], 1, "absent.json");
-    ends(&["verify", &path, "--level", "mmx"], 1, "\"mmx\"");
+    for command in [&["verify", &path][..], &["run", "-p", "x", "-n", "1"]] {
+        let level = [command, &["--level", "mmx"]].concat();
+        ends(&level, 9, "cannot run the SIMD level \"mmx\"");
+    }
     ends(&["verify", &path, "--public", &absent], 1, "absent.json");
     let left: Vec<_> = std::fs::read_dir(&folder.0)
         .expect("a folder")
@@ -42,6 +45,9 @@ fn the_help_lists_the_exit_codes() {
         "4  the receipt is damaged",
         "5  the receipt is of another version",
         "6  the signature is missing or wrong",
+        "7  the receipt is cut off",
+        "8  the key is of the wrong kind",
+        "9  the CPU lacks the level",
     ] {
         ends(&["verify", "--help"], 0, line);
     }

@@ -31,6 +31,9 @@ pub(super) struct Machine<'a, R> {
     scratch: Vec<Mutex<Scratch<R>>>,
     vocabulary: usize,
     pub(super) position: usize,
+    /// Positions below which keys and values may have been written: those of steps that failed or were gone
+    /// back from have taken the places of others in a ring.
+    written: usize,
     logits: Vec<R>,
 }
 
@@ -89,6 +92,7 @@ impl<'a, R: Real> Machine<'a, R> {
             vocabulary: graph.vocabulary(),
             graph: graph.clone(),
             position: 0,
+            written: 0,
             logits: Vec::new(),
             settings,
             plan,
@@ -113,20 +117,22 @@ impl<'a, R: Real> Machine<'a, R> {
     /// Forgets from `position` on; false, and nothing is forgotten, if a sliding window no longer
     /// holds what the position sees.
     pub(super) fn rewind(&mut self, position: usize) -> bool {
-        let possible = position <= self.position
-            && self
-                .memory
-                .iter()
-                .all(|memory| memory.holds(position, self.position));
+        let possible = position <= self.position && self.holds(position);
         if possible {
             self.position = position;
         }
         possible
     }
 
+    /// Whether every ring still has what `position` sees.
+    fn holds(&self, position: usize) -> bool {
+        let mut memory = self.memory.iter();
+        memory.all(|memory| memory.holds(position, self.written))
+    }
+
     /// Forgets everything.
     pub(super) fn reset(&mut self) {
-        self.position = 0;
+        (self.position, self.written) = (0, 0);
     }
 
     /// Bytes of the keys and values, and of the intermediates.
@@ -137,7 +143,7 @@ impl<'a, R: Real> Machine<'a, R> {
     /// Reads the tokens of a step, in batches; shows intermediates to an observer, on one thread.
     ///
     /// The result holds the logits that were asked for, `[tokens, vocabulary]`. After an error the
-    /// machine remembers what it did before the step.
+    /// machine remembers what it did before the step, or nothing if the step has overwritten what that sees.
     pub(super) fn read(
         &mut self,
         step: &Step<'_>,
@@ -163,7 +169,11 @@ impl<'a, R: Real> Machine<'a, R> {
                 None => self.batch(now, wanted),
             };
             if let Err(error) = done {
-                self.position = start;
+                if self.holds(start) {
+                    self.position = start;
+                } else {
+                    self.reset();
+                }
                 return Err(error);
             }
             self.position += now.len();
@@ -181,6 +191,7 @@ impl<'a, R: Real> Machine<'a, R> {
     ) -> Result<bool, BackendError> {
         self.arena.reserve(self.graph.logits, wanted.end)?;
         self.counters.iter_mut().for_each(Counters::reset);
+        self.written = self.written.max(self.position + tokens.len());
         let work = Work {
             graph: &self.graph,
             plan: &self.plan,
@@ -240,11 +251,12 @@ fn vectors<R: Real>(
             });
         }
         let mut values = vec![R::default(); tensor.shape.len()];
-        settings.level.run(Dequantise {
+        Dequantise {
             format: tensor.format,
             row: tensor.bytes,
             out: &mut values,
-        });
+        }
+        .on(settings.level);
         vectors[*id as usize] = values;
     }
     Ok(vectors)

@@ -1,21 +1,19 @@
 //! Matrix products of a stage: rows of the weights are divided, tokens are not.
 
-use super::team::{Counters, Member};
+use super::team::{Counters, Member, Take};
 use super::work::Work;
 use crate::graph::{Op, TensorId};
 use crate::tensor::Tensor;
+use fidelis_simd::Real;
 use fidelis_simd::dense::{Dense, DenseScratch};
 use fidelis_simd::fast::{Decode, Prefill, Scratch};
-use fidelis_simd::{Real, with_layout};
-use std::marker::PhantomData;
 use std::ops::Range;
 
-/// Bytes of weights that a worker takes at a time with one token: long enough to stream, short
-/// enough to share out evenly.
+/// The least bytes of weights that a worker takes at a time with one token.
 const DECODE_BYTES: usize = 96 << 10;
 
-/// Rows that a worker takes at a time with many tokens: two panels.
-const PREFILL_ROWS: usize = 32;
+/// The most rows that a worker takes at a time with many tokens.
+const PREFILL_ROWS: usize = 128;
 
 /// Working memory of the kernels.
 #[derive(Default)]
@@ -91,18 +89,21 @@ impl<'p, 'w, 'a, R: Real> Products<'p, 'w, 'a, R> {
             .map(|product| product.rows.div_ceil(product.part))
             .collect();
         let count = counts.iter().sum();
-        while let Some(mut part) = counters.next(member.index, count) {
+        let take = if self.tokens.len() == 1 {
+            Take::Most
+        } else {
+            Take::One
+        };
+        while let Some(taken) = counters.next(member.index, count, take) {
+            let mut first = 0;
             for (product, &count) in self.products.iter().zip(&counts) {
-                if part < count {
-                    let start = part * product.part;
-                    self.part(
-                        product,
-                        start..(start + product.part).min(product.rows),
-                        scratch,
-                    );
-                    break;
+                let parts =
+                    taken.start.max(first) - first..taken.end.clamp(first, first + count) - first;
+                if !parts.is_empty() {
+                    let end = (parts.end * product.part).min(product.rows);
+                    self.part(product, parts.start * product.part..end, scratch);
                 }
-                part -= count;
+                first += count;
             }
         }
     }
@@ -117,7 +118,7 @@ impl<'p, 'w, 'a, R: Real> Products<'p, 'w, 'a, R> {
             self.fast(product, bytes, rows, scratch);
             return;
         }
-        let emit = |token: usize, first: usize, values: &[R]| {
+        let mut emit = |token: usize, first: usize, values: &[R]| {
             // SAFETY: this part alone has these rows, and the result lives until they are copied.
             unsafe { self.out(product, token, rows.start + first, values.len()) }
                 .copy_from_slice(values);
@@ -133,9 +134,9 @@ impl<'p, 'w, 'a, R: Real> Products<'p, 'w, 'a, R> {
             width: weight.shape.width(),
             inputs,
             scratch: &mut scratch.dense,
-            emit,
+            emit: &mut emit,
         };
-        work.level.run(kernel);
+        kernel.on(work.level);
     }
 
     /// Rows `rows`, whose bytes are `bytes`, times quantised activations.
@@ -158,15 +159,27 @@ impl<'p, 'w, 'a, R: Real> Products<'p, 'w, 'a, R> {
                 .quantised(product.input, self.tokens.start, self.tokens.len())
         };
         if self.tokens.len() == 1 {
-            let (last, out) = (product.first + rows.end, out(0, 0, rows.len()));
-            let ahead = &weight.bytes[last * weight.row_bytes()..];
-            with_layout!(weight.format, L => work.level.run(Decode::<L> { rows: bytes, ahead, input: inputs, out, format: PhantomData }), float => ());
+            let out = out(0, 0, rows.len());
+            let kernel = Decode {
+                format: weight.format,
+                rows: bytes,
+                input: inputs,
+                out,
+            };
+            kernel.on(work.level);
         } else {
-            let emit = |token: usize, first: usize, values: &[f32]| {
+            let mut emit = |token: usize, first: usize, values: &[f32]| {
                 out(token, first, values.len()).copy_from_slice(values);
             };
-            let (width, scratch) = (weight.shape.width(), &mut scratch.panels);
-            with_layout!(weight.format, L => work.level.run(Prefill::<L, _> { rows: bytes, width, inputs, scratch, emit, format: PhantomData }), float => ());
+            let kernel = Prefill {
+                format: weight.format,
+                rows: bytes,
+                width: weight.shape.width(),
+                inputs,
+                scratch: &mut scratch.panels,
+                emit: &mut emit,
+            };
+            kernel.on(work.level);
         }
     }
 

@@ -3,6 +3,7 @@
 use super::super::BackendError;
 use rayon::{ThreadPool, ThreadPoolBuilder};
 use std::hint::spin_loop;
+use std::ops::Range;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Condvar, Mutex, PoisonError};
 
@@ -185,19 +186,47 @@ pub(super) struct Counters(Vec<Counter>);
 #[repr(align(64))]
 struct Counter(AtomicUsize);
 
+/// How many parts a worker takes at a time.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Take {
+    /// One.
+    One,
+    /// Most of those left in a span: few interruptions at first, little to wait for at the end.
+    Most,
+}
+
+impl Take {
+    /// Of `left` parts, at least 1; `alone`: nobody waits for the rest.
+    fn of(self, left: usize, alone: bool) -> usize {
+        match self {
+            Self::One => 1,
+            Self::Most if alone => left,
+            Self::Most => (left * 5).div_ceil(8),
+        }
+    }
+}
+
 impl Counters {
     /// Counters of a stage for so many workers.
     pub(super) fn new(workers: usize) -> Self {
         Self((0..workers).map(|_| Counter::default()).collect())
     }
 
-    /// The next part below `count` for `worker`.
-    pub(super) fn next(&self, worker: usize, count: usize) -> Option<usize> {
+    /// The next parts below `count` for `worker`, at least one.
+    pub(super) fn next(&self, worker: usize, count: usize, take: Take) -> Option<Range<usize>> {
         let workers = self.0.len();
         (worker..worker + workers).find_map(|owner| {
             let owner = owner % workers;
-            let part = count * owner / workers + self.0[owner].0.fetch_add(1, Ordering::Relaxed);
-            (part < count * (owner + 1) / workers).then_some(part)
+            let span = count * owner / workers..count * (owner + 1) / workers;
+            let after = |taken: usize| {
+                let left = span.len().checked_sub(taken).filter(|&left| left > 0)?;
+                Some(taken + take.of(left, workers == 1))
+            };
+            let counter = &self.0[owner].0;
+            let taken = counter
+                .fetch_update(Ordering::Relaxed, Ordering::Relaxed, after)
+                .ok()?;
+            after(taken).map(|end| span.start + taken..span.start + end)
         })
     }
 
@@ -211,7 +240,7 @@ impl Counters {
 
 #[cfg(test)]
 mod tests {
-    use super::{Counters, Team};
+    use super::{Counters, Take, Team};
     use std::panic::{AssertUnwindSafe, catch_unwind};
     use std::time::{Duration, Instant};
 
@@ -242,15 +271,19 @@ mod tests {
 
     #[test]
     fn every_part_is_handed_out_once() {
-        for (workers, count) in [(1, 0), (1, 7), (2, 1), (3, 10), (5, 4), (16, 100)] {
-            let counters = Counters::new(workers);
-            let mut taken: Vec<usize> = (0..workers)
-                .cycle()
-                .map_while(|worker| counters.next(worker, count))
-                .collect();
-            taken.sort_unstable();
-            assert_eq!(taken, (0..count).collect::<Vec<_>>(), "{workers} workers");
-            assert!((0..workers).all(|worker| counters.next(worker, count).is_none()));
+        for take in [Take::One, Take::Most] {
+            for (workers, count) in [(1, 0), (1, 7), (2, 1), (3, 10), (5, 4), (16, 100)] {
+                let counters = Counters::new(workers);
+                let mut taken: Vec<usize> = (0..workers)
+                    .cycle()
+                    .map_while(|worker| counters.next(worker, count, take))
+                    .inspect(|parts| assert!(!parts.is_empty()))
+                    .flatten()
+                    .collect();
+                taken.sort_unstable();
+                assert_eq!(taken, (0..count).collect::<Vec<_>>(), "{workers} workers");
+                assert!((0..workers).all(|worker| counters.next(worker, count, take).is_none()));
+            }
         }
     }
 }

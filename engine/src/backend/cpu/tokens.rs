@@ -48,21 +48,26 @@ pub(super) fn run<R: Real>(
 ) {
     let arena = work.arena;
     match piece {
-        TokenWork::Op(index) => op(work, &work.graph.ops[index], row),
+        TokenWork::Op(index) => {
+            let op = &work.graph.ops[index];
+            if !caps_numbers(work, op, row) {
+                member.fail();
+            }
+            run_op(work, op, row);
+        }
         TokenWork::Remember(index) => {
             let Op::Attend(attend) = &work.graph.ops[index] else {
                 return;
             };
-            // SAFETY: this worker wrote this token's keys and values, or they lie behind a barrier.
-            let (key, value) = unsafe {
-                (
-                    arena.rows(attend.key, row, 1),
-                    arena.rows(attend.value, row, 1),
-                )
-            };
+            let [query, key, value] = [attend.query, attend.key, attend.value]
+                // SAFETY: this worker wrote this token's queries, keys and values, or they lie behind a barrier.
+                .map(|id| unsafe { arena.rows(id, row, 1) });
             let memory = &work.memory[attend.cache];
             let limit = memory.limit();
-            if !key.iter().chain(value).all(|x| x.to_f64().abs() < limit) {
+            // A cap on the scores would hide an infinite query.
+            if !query.iter().all(|x| x.is_finite())
+                || !key.iter().chain(value).all(|x| x.to_f64().abs() < limit)
+            {
                 member.fail();
             }
             // SAFETY: tokens whose positions share a block go to one worker.
@@ -81,8 +86,18 @@ pub(super) fn run<R: Real>(
     }
 }
 
+/// False if `op` would make infinite values finite.
+fn caps_numbers<R: Real>(work: &Work<'_, '_, R>, op: &Op, row: usize) -> bool {
+    let Op::SoftCap { input, .. } = op else {
+        return true;
+    };
+    // SAFETY: this worker wrote this token's row, or it lies behind a barrier.
+    let values = unsafe { work.arena.rows(*input, row, 1) };
+    values.iter().all(|x| x.is_finite())
+}
+
 /// Runs one op of the graph on token `row`.
-fn op<R: Real>(work: &Work<'_, '_, R>, op: &Op, row: usize) {
+fn run_op<R: Real>(work: &Work<'_, '_, R>, op: &Op, row: usize) {
     let (arena, level) = (work.arena, work.level);
     // Rows of a token are used by the one worker that has it; what other stages wrote lies behind a barrier.
     // SAFETY: as said.
@@ -93,11 +108,12 @@ fn op<R: Real>(work: &Work<'_, '_, R>, op: &Op, row: usize) {
             let table = &work.graph.weights[table.0 as usize];
             // SAFETY: as above.
             let values = unsafe { arena.row_mut(*out, row) };
-            level.run(Dequantise {
+            Dequantise {
                 format: table.format,
                 row: table.row(work.tokens[row] as usize),
                 out: values,
-            });
+            }
+            .on(level);
             level.run(Scale {
                 values,
                 scale: R::of(*scale),

@@ -56,17 +56,20 @@ impl<R: Real> Machine<'_, R> {
             position: self.position,
             limits: self.limits(),
         };
+        let start = self.position;
         let repeated = self.run_batch(tokens, wanted, |_, work| {
             let seen = std::cell::RefCell::new(&mut first);
             Team::alone(|member| {
                 work.run(member, |stage, rows| {
-                    show(work, stage, rows, *seen.borrow_mut());
+                    let first: &mut First = &mut seen.borrow_mut();
+                    first.position = start + rows.start;
+                    show(work, stage, rows, first);
                 });
             })
         });
         match (repeated, first.found) {
             (Err(error), _) | (_, Some(error)) => error,
-            // The stage that failed is not shown: its input is at fault, which was.
+            // A worker that saw what nobody else does; the values are gone.
             _ => BackendError::NonFinite {
                 checkpoint: "logits".to_owned(),
                 token: self.position,
@@ -80,6 +83,7 @@ impl<R: Real> Machine<'_, R> {
 /// Keeps the first value that is not finite.
 struct First {
     found: Option<BackendError>,
+    /// Of the first row that is shown.
     position: usize,
     /// What keys and values must stay below.
     limits: HashMap<String, f64>,

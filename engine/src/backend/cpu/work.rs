@@ -4,7 +4,7 @@ use super::arena::Arena;
 use super::memory::LayerMemory;
 use super::plan::{Plan, Stage, TokenWork};
 use super::products::{ProductScratch, Products};
-use super::team::{Counters, Member};
+use super::team::{Counters, Member, Take};
 use super::tokens;
 use crate::backend::Tier;
 use crate::graph::{Attend, Graph, Op};
@@ -45,7 +45,7 @@ pub(super) struct Work<'w, 'a, R> {
 }
 
 impl<R: Real> Work<'_, '_, R> {
-    /// All stages; calls `after` behind the barrier that ends each.
+    /// All stages; calls `after` behind the barrier that ends each, also of the one that fails.
     pub(super) fn run(&self, member: &Member<'_>, mut after: impl FnMut(usize, Range<usize>)) {
         let mut scratch = self.scratch[member.index]
             .lock()
@@ -75,10 +75,11 @@ impl<R: Real> Work<'_, '_, R> {
                     }
                 }
             }
-            if !member.barrier() {
+            let go_on = member.barrier();
+            after(index, rows);
+            if !go_on {
                 return;
             }
-            after(index, rows);
         }
     }
 
@@ -95,8 +96,8 @@ impl<R: Real> Work<'_, '_, R> {
 
     fn tokens(&self, member: &Member<'_>, stage: usize, works: &[TokenWork], rows: Range<usize>) {
         let blocks: Vec<Range<usize>> = self.blocks(rows).collect();
-        while let Some(block) = self.counters[stage].next(member.index, blocks.len()) {
-            for row in blocks[block].clone() {
+        while let Some(taken) = self.counters[stage].next(member.index, blocks.len(), Take::One) {
+            for row in blocks[taken].iter().cloned().flatten() {
                 for &work in works {
                     tokens::run(self, member, work, row);
                 }
@@ -121,7 +122,9 @@ impl<R: Real> Work<'_, '_, R> {
         } else {
             1
         };
-        while let Some(part) = self.counters[stage].next(member.index, heads * tiles * splits) {
+        let count = heads * tiles * splits;
+        let counters = &self.counters[stage];
+        while let Some(Range { start: part, .. }) = counters.next(member.index, count, Take::One) {
             let (head, rest) = (part % heads, part / heads);
             let (tile, split) = (rest % tiles, rest / tiles);
             let rows = tile * per_tile..((tile + 1) * per_tile).min(self.tokens.len());
@@ -169,13 +172,14 @@ impl<R: Real> Work<'_, '_, R> {
                 out: unsafe { self.arena.part_mut(attend.out, row, head * value, value) },
             })
             .collect();
-        self.level.run(AttendKernel {
+        AttendKernel {
             // SAFETY: the cache was written before the last barrier, and this stage does not write it.
             cache: unsafe { memory.head(head) },
             scale: R::of(attend.score_scale),
             soft_cap: attend.soft_cap.map(R::exactly),
             columns: &mut columns,
             scratch: &mut scratch.attend,
-        });
+        }
+        .on(self.level);
     }
 }

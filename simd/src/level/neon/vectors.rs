@@ -1,4 +1,4 @@
-//! What both levels do alike: everything but the products of bytes.
+//! What the levels do alike: everything but the products of bytes.
 
 use super::{Neon, Products};
 use crate::isa::Isa;
@@ -81,6 +81,7 @@ impl<P: Products> Isa for Neon<P> {
 
     const WIDE: bool = false;
     const SIGNED_BIAS: i32 = 0;
+    const BY_TWO: bool = P::MATRIX;
 
     #[inline(always)]
     fn columns(self, rows: [&[u8; 16]; 16]) -> [Words; 4] {
@@ -172,6 +173,44 @@ impl<P: Products> Isa for Neon<P> {
             vreinterpretq_s8_u32(w),
             vreinterpretq_s8_u32(x)
         )))
+    }
+    // Lanes of the one and of the other in turn: two rows of eight weights, or two rows of sums of two tokens.
+    #[inline(always)]
+    fn interleave(self, [a, b]: [Words; 2]) -> [Words; 2] {
+        [
+            each!(|a, b| vzip1q_u32(a, b)),
+            each!(|a, b| vzip2q_u32(a, b)),
+        ]
+    }
+    #[inline(always)]
+    fn separate(self, [a, b]: [Words; 2]) -> [Words; 2] {
+        [
+            each!(|a, b| vuzp1q_u32(a, b)),
+            each!(|a, b| vuzp2q_u32(a, b)),
+        ]
+    }
+    #[inline(always)]
+    fn dot_unsigned_by_two(self, sums: [Words; 2], w: [Words; 2], x: [&[i8; 8]; 2]) -> [Words; 2] {
+        self.dot_signed_by_two(sums, w, x)
+    }
+    #[inline(always)]
+    fn dot_signed_by_two(
+        self,
+        mut sums: [Words; 2],
+        w: [Words; 2],
+        [x0, x1]: [&[i8; 8]; 2],
+    ) -> [Words; 2] {
+        let x = neon! { vcombine_s8(vld1_s8(x0.as_ptr()), vld1_s8(x1.as_ptr())) };
+        // What an iterator is given may end up outside the function that has the level's features.
+        for i in 0..2 {
+            let (both, rows) = (sums[i], w[i]);
+            sums[i] = each!(|both, rows| vreinterpretq_u32_s32(self.0.matrix(
+                vreinterpretq_s32_u32(both),
+                vreinterpretq_s8_u32(rows),
+                x
+            )));
+        }
+        sums
     }
     #[inline(always)]
     fn to_reals(self, ints: Words) -> Reals {
