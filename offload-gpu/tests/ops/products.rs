@@ -8,8 +8,7 @@ use fidelis_simd::dense::{Dense, DenseScratch, Dequantise};
 use fidelis_simd::elementwise::{Curve, Gate, Scale};
 use fidelis_simd::fast::Decode;
 use fidelis_simd::input::{InputGroup, Quantise};
-use fidelis_simd::{Format, Level, Real, with_layout};
-use std::marker::PhantomData;
+use fidelis_simd::{Format, Level, Real};
 
 fn dense<R: Real>(format: Format, row: &[u8], input: &[R]) -> R {
     let mut result = R::default();
@@ -19,7 +18,7 @@ fn dense<R: Real>(format: Format, row: &[u8], input: &[R]) -> R {
         width: input.len(),
         inputs: input,
         scratch: &mut DenseScratch::default(),
-        emit: |_, _, values: &[R]| result = values[0],
+        emit: &mut |_, _, values: &[R]| result = values[0],
     });
     result
 }
@@ -34,13 +33,13 @@ fn fast(format: Format, row: &[u8], input: &[f32]) -> f32 {
         })
         .expect("finite");
     let mut out = [0.0];
-    with_layout!(format, L => level.run(Decode::<L> {
+    Decode {
+        format,
         rows: row,
-        ahead: &[],
         input: &groups,
         out: &mut out,
-        format: PhantomData,
-    }), float => ());
+    }
+    .on(level);
     out[0]
 }
 
