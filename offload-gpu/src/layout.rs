@@ -53,7 +53,9 @@ impl Layout {
                 last_use[id] = last_use[id].max(shortcut.at);
             }
         }
-        let keeps = |id: usize| graph.activations[id].observed || id == graph.logits;
+        let keeps = |id: usize| {
+            graph.activations[id].observed || id == graph.logits || graph.input == Some(id)
+        };
         for id in (0..count).filter(|&id| keeps(id)) {
             layout.place(graph, weights, id, &mut vec![]);
         }

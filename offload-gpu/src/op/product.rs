@@ -24,10 +24,20 @@ pub(super) struct Product {
 }
 
 /// Rows that a workgroup computes of one token.
-fn rows() -> usize { std::env::var("T_ROWS").ok().and_then(|t| t.parse().ok()).unwrap_or(8) }
+fn rows() -> usize {
+    std::env::var("T_ROWS")
+        .ok()
+        .and_then(|t| t.parse().ok())
+        .unwrap_or(8)
+}
 
 /// Lanes that share a row.
-fn lanes() -> usize { std::env::var("T_LANES").ok().and_then(|t| t.parse().ok()).unwrap_or(32) }
+fn lanes() -> usize {
+    std::env::var("T_LANES")
+        .ok()
+        .and_then(|t| t.parse().ok())
+        .unwrap_or(32)
+}
 
 /// Groups of weights that are on their way to a lane at a time, at most.
 const MOST_PER: usize = 8;
@@ -83,10 +93,20 @@ fn reading_up(kernel: Kernel, weight: &Weight, part: &Part) -> Kernel {
 }
 
 /// Lanes that share a row of a gated pair.
-fn gated_lanes() -> usize { std::env::var("T_GATED_LANES").ok().and_then(|t| t.parse().ok()).unwrap_or(8) }
+fn gated_lanes() -> usize {
+    std::env::var("T_GATED_LANES")
+        .ok()
+        .and_then(|t| t.parse().ok())
+        .unwrap_or(8)
+}
 
 /// Groups of weights that are on their way to one of them at a time, at most: two workgroups share a processor's registers.
-fn gated_per() -> usize { std::env::var("T_GATED_PER").ok().and_then(|t| t.parse().ok()).unwrap_or(4) }
+fn gated_per() -> usize {
+    std::env::var("T_GATED_PER")
+        .ok()
+        .and_then(|t| t.parse().ok())
+        .unwrap_or(4)
+}
 
 /// Groups of a row that are a lane's, as far as they are on their way at a time.
 fn per(groups: usize, lanes: usize) -> usize {

@@ -243,6 +243,7 @@ impl Shape {
 #[test]
 fn attention_has_the_bits_of_the_processor() {
     let Some(gpu) = gpu() else { return };
+    let gpu = &gpu;
     let mut worst = Worst::default();
     let steps: [&[usize]; 4] = [&[1], &[257], &[33, 1, 1, 100, 1], &[129, 128]];
     for steps in steps {
@@ -271,6 +272,7 @@ fn attention_has_the_bits_of_the_processor() {
 #[test]
 fn windows_caps_and_shared_heads_have_the_bits_of_the_processor() {
     let Some(gpu) = gpu() else { return };
+    let gpu = &gpu;
     let mut worst = Worst::default();
     for window in [1, 5, 128, 200] {
         let shape = Shape {

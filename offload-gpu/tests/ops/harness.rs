@@ -8,45 +8,33 @@ use fidelis_offload_gpu::run::{Outcome, Place, Step, Values, Wanted};
 use fidelis_simd::{Format, encode::encode_row, with_layout};
 use rand_core::Rng;
 use rand_pcg::Pcg64Mcg;
-use std::sync::OnceLock;
 
-/// The device, if this machine has one.
-pub(crate) fn gpu() -> Option<&'static Gpu> {
-    static GPU: OnceLock<Option<Gpu>> = OnceLock::new();
-    GPU.get_or_init(|| {
-        let wanted = std::env::var("FIDELIS_GPU").ok();
-        let index = wanted.map_or(0, |index| index.parse().expect("a number of an adapter"));
-        let required = std::env::var_os("FIDELIS_REQUIRE_GPU").is_some();
-        if reports().is_empty() && !required {
-            println!("there is no adapter: nothing of the plug-in was tested");
-            return None;
-        }
-        let gpu = Gpu::open(index).expect("an adapter gives a device");
-        println!("on {}, {:?}", gpu.name, gpu.abilities);
-        Some(gpu)
-    })
-    .as_ref()
+/// A device of the test's own, if this machine has one: a device is used by one thread at a time.
+pub(crate) fn gpu() -> Option<Gpu> {
+    let wanted = std::env::var("FIDELIS_GPU").ok();
+    let index = wanted.map_or(0, |index| index.parse().expect("a number of an adapter"));
+    let required = std::env::var_os("FIDELIS_REQUIRE_GPU").is_some();
+    if reports().is_empty() && !required {
+        println!("GPU TESTS DID NOT RUN: there is no adapter");
+        return None;
+    }
+    let gpu = Gpu::open(index).expect("an adapter gives a device");
+    println!("on {}, {:?}", gpu.name, gpu.abilities);
+    Some(gpu)
 }
 
-/// The device, taking it that it multiplies matrices, if it says that it can at all.
-pub(crate) fn gpu_of_matrices() -> Option<&'static Gpu> {
-    static GPU: OnceLock<Option<Gpu>> = OnceLock::new();
-    GPU.get_or_init(|| {
-        gpu()?;
-        let wanted = std::env::var("FIDELIS_GPU").ok();
-        let index = wanted.map_or(0, |index| index.parse().expect("a number of an adapter"));
-        let mut gpu = Gpu::open(index).expect("an adapter gives a device");
-        gpu.assume_matrices();
-        if !gpu.abilities.matrices {
-            println!(
-                "{} has no cooperative matrices: they were not tested",
-                gpu.name
-            );
-            return None;
-        }
-        Some(gpu)
-    })
-    .as_ref()
+/// The same, taking it that it multiplies matrices, if it says that it can at all.
+pub(crate) fn gpu_of_matrices() -> Option<Gpu> {
+    let mut gpu = gpu()?;
+    gpu.assume_matrices();
+    if !gpu.abilities.matrices {
+        println!(
+            "{} has no cooperative matrices: they were not tested",
+            gpu.name
+        );
+        return None;
+    }
+    Some(gpu)
 }
 
 /// Random numbers that are the same everywhere.

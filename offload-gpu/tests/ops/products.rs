@@ -77,6 +77,7 @@ fn shapes(block: usize) -> Vec<(usize, usize, usize)> {
 
 fn sweep(tier: Tier, name: &str) {
     let Some(gpu) = gpu() else { return };
+    let gpu = &gpu;
     for format in FORMATS {
         let (id, mut worst) = (format_of(format.id), Worst::default());
         let mut source = Source::new(u64::from(format.id) + 1);
@@ -142,6 +143,7 @@ fn decoded_products_are_within_their_bounds() {
 #[test]
 fn products_of_matrices_have_the_bits_of_the_processor() {
     let Some(gpu) = gpu_of_matrices() else { return };
+    let gpu = &gpu;
     for format in FORMATS.iter().filter(|format| !format.is_float) {
         let (id, mut worst) = (format_of(format.id), Worst::default());
         let mut source = Source::new(u64::from(format.id) + 100);
@@ -218,6 +220,7 @@ fn gate_graph(width: usize, rows: usize, tokens: usize) -> Graph {
 #[test]
 fn gated_products_have_the_bits_of_the_processor() {
     let Some(gpu) = gpu() else { return };
+    let gpu = &gpu;
     for format in FORMATS.iter().filter(|format| !format.is_float) {
         let (id, rows) = (format_of(format.id), 96);
         let mut unequal = 0;
@@ -260,6 +263,7 @@ fn gated_products_have_the_bits_of_the_processor() {
 #[test]
 fn rows_of_a_weight_can_be_used_alone() {
     let Some(gpu) = gpu() else { return };
+    let gpu = &gpu;
     let mut source = Source::new(9);
     let (width, rows, tokens) = (256, 100, 3);
     let bytes = source.weights(Format::Q4_K, rows, width);
@@ -290,6 +294,7 @@ fn rows_of_a_weight_can_be_used_alone() {
 #[test]
 fn embeddings_have_the_bits_of_the_processor() {
     let Some(gpu) = gpu() else { return };
+    let gpu = &gpu;
     for format in FORMATS {
         let id = format_of(format.id);
         let mut source = Source::new(77 + u64::from(format.id));

@@ -15,6 +15,7 @@ fn vector(values: &[f32]) -> Vec<u8> {
 #[test]
 fn norms_have_the_bits_of_the_processor() {
     let Some(gpu) = gpu() else { return };
+    let gpu = &gpu;
     let mut worst = Worst::default();
     for (width, heads) in [
         (64, 1),
@@ -73,6 +74,7 @@ fn norms_have_the_bits_of_the_processor() {
 #[test]
 fn gates_have_the_bits_of_the_processor() {
     let Some(gpu) = gpu() else { return };
+    let gpu = &gpu;
     for (name, curve, gpu_curve) in [
         ("silu gate", Curve::Silu, GpuCurve::Silu),
         ("gelu gate", Curve::GeluTanh, GpuCurve::GeluTanh),
@@ -120,6 +122,7 @@ fn gates_have_the_bits_of_the_processor() {
 #[test]
 fn sums_biases_and_caps_have_the_bits_of_the_processor() {
     let Some(gpu) = gpu() else { return };
+    let gpu = &gpu;
     for width in [1, 100, 2048] {
         let mut source = Source::new(width as u64 + 11);
         let (a, b) = (source.values(width * TOKENS), source.values(width * TOKENS));
@@ -189,6 +192,7 @@ fn sums_biases_and_caps_have_the_bits_of_the_processor() {
 #[test]
 fn turns_have_the_bits_of_the_processor() {
     let Some(gpu) = gpu() else { return };
+    let gpu = &gpu;
     let mut worst = Worst::default();
     for (width, rotated, heads) in [(64, 64, 4), (80, 32, 3), (96, 96, 1), (256, 256, 2)] {
         for neighbours in [false, true] {

@@ -1,6 +1,6 @@
 //! Several products of few tokens by one kernel, so that none waits for another.
 
-use super::{lanes, rows, per};
+use super::{lanes, per, rows};
 use crate::device::Gpu;
 use crate::error::GpuError;
 use crate::format;
