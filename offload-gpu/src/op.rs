@@ -89,7 +89,9 @@ pub(crate) fn has_shortcut(
     shortcut: &Shortcut,
 ) -> bool {
     match &shortcut.kind {
-        ShortcutKind::Attend(_) => gpu.abilities.storage_buffers >= 12,
+        ShortcutKind::Attend(attended) => {
+            attend::can_attend(gpu, &graph.caches[attended.attend.cache])
+        }
         ShortcutKind::Gated(gated) => product::can_gate(gpu, graph, weights, gated, shortcut.at),
         ShortcutKind::Together(together) => product::can_join(gpu, graph, weights, together),
         ShortcutKind::Norms(norms) => norm::can_chain(graph, norms),

@@ -296,7 +296,7 @@ impl Plan {
             0,
             choices,
             position - self.turns.start,
-            0,
+            1.0_f32.to_bits() as usize,
         ];
         let words = words.map(|word| word as u32);
         gpu.queue

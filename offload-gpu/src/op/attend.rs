@@ -1,12 +1,14 @@
 //! Attention: the step's keys and values go to the cache, then queries meet them.
 
 use super::{division, tangent};
+use crate::device::Gpu;
 use crate::error::GpuError;
 use crate::fuse::Attended;
-use crate::graph::{Attend, CacheFormat};
+use crate::graph::{Attend, Cache, CacheFormat};
 use crate::layout;
 use crate::pipeline::Kernel;
 use crate::plan::{Build, Lines, Variant};
+use std::fmt::Write as _;
 
 /// What a key or value must stay below to be remembered as a half: what rounds to the largest.
 const HALF_LIMIT: f32 = 65_520.0;
@@ -71,15 +73,13 @@ pub(super) fn one(build: &mut Build<'_>, attended: &Attended) -> Result<(), GpuE
     let chunks = build.caches[attend.cache].positions / layout::CHUNK + 1;
     let floats = attend.heads * chunks * (cache.value_width + 2);
     let partials = build.partials(4 * floats as u64)?;
-    let pack = if cache.format == CacheFormat::F16 {
-        2
-    } else {
-        1
-    };
-    let words = cache.value_width.div_ceil(pack);
-    // Positions whose values are in workgroup memory at a time: all of a chunk, or 16 KiB.
-    let piece = (1 << (4096 / words).max(8).ilog2()).min(LANES);
-    let kernel = Kernel::new("attend_one", include_str!("../wgsl/attend_one.wgsl"))
+    let threads = threads(build.gpu, &cache);
+    let pieces = Pieces::new(build.gpu, &cache, threads);
+    let kernel = Kernel::new("attend_one", &pieces.text())
+        .count("THREADS", threads)
+        .count("KEY_PIECE", pieces.elements)
+        .count("VALUE_PIECE", pieces.positions)
+        .count("STAGED", pieces.staged())
         .real("CACHE_LIMIT", limit)
         .real("QUERY_SCALE", attend.query_scale)
         .real("SCORE_SCALE", attend.score_scale)
@@ -88,10 +88,7 @@ pub(super) fn one(build: &mut Build<'_>, attended: &Attended) -> Result<(), GpuE
         .count("PAIRS", table.frequencies.len())
         .flag("NEIGHBOURS", table.neighbours)
         .flag("NORMS", attended.norms.is_some())
-        .repeat("KEYS", largest_divisor(cache.key_width))
-        .repeat("ROUNDS", cache.value_width.div_ceil(LANES))
-        .count("PIECE", piece)
-        .repeat("BATCH", largest_divisor(piece * words / LANES).min(16))
+        .repeat("KEYS", largest_divisor(cache.key_width).min(16))
         .read("query", "f32", &build.floats(attended.query)?)
         .read("key", "f32", &build.floats(attended.key)?)
         .read("value", "f32", &build.floats(attend.value)?)
@@ -123,9 +120,9 @@ pub(super) fn one(build: &mut Build<'_>, attended: &Attended) -> Result<(), GpuE
     let merge = Kernel::new("attend_merge", include_str!("../wgsl/attend_merge.wgsl"))
         .read("partials", "f32", &partials);
     let mut stages = vec![];
-    for (kernel, lines) in [
-        (kernel, Lines::Chunks(window)),
-        (merge, Lines::Merge(window)),
+    for (kernel, lines, threads) in [
+        (kernel, Lines::Chunks(window), threads),
+        (merge, Lines::Merge(window), LANES),
     ] {
         let kernel = kernel
             .count("HEADS", attend.heads)
@@ -133,7 +130,7 @@ pub(super) fn one(build: &mut Build<'_>, attended: &Attended) -> Result<(), GpuE
             .count("CHUNKS", chunks)
             .with(include_str!("../wgsl/exponential.wgsl"));
         let kernel = shaped(build, kernel, attend);
-        let kernel = finishing(build, kernel, attend.out, as_bytes, lines)?;
+        let kernel = finishing(build, kernel, attend.out, as_bytes, lines, threads)?;
         let dispatch = build.body(kernel)?;
         stages.push(Variant {
             from_rows: 1,
@@ -151,6 +148,137 @@ pub(super) fn one(build: &mut Build<'_>, attended: &Attended) -> Result<(), GpuE
     build.quantise_after(attend.out)
 }
 
+/// Lanes of a workgroup that attends for one token.
+fn threads(gpu: &Gpu, cache: &Cache) -> usize {
+    let most = std::env::var("T_ATTEND").ok().and_then(|t| t.parse().ok()).unwrap_or(512);
+    let wide = if gpu.abilities.subgroup == Some(32) { most } else { LANES };
+    cache.value_width.next_multiple_of(LANES).max(wide)
+}
+
+/// Whether a workgroup can attend for one token.
+pub(super) fn can_attend(gpu: &Gpu, cache: &Cache) -> bool {
+    gpu.abilities.storage_buffers >= 12
+        && threads(gpu, cache) <= gpu.abilities.workgroup as usize
+        && cache.key_width <= 512
+        && cache.value_width <= 512
+}
+
+/// How keys and values of a chunk pass through workgroup memory.
+struct Pieces {
+    threads: usize,
+    /// Words of an element of all keys of a chunk.
+    key_row: usize,
+    key_width: usize,
+    /// Words of a value.
+    value_words: usize,
+    /// Elements of keys at a time.
+    elements: usize,
+    /// Positions of values at a time.
+    positions: usize,
+}
+
+impl Pieces {
+    fn new(gpu: &Gpu, cache: &Cache, threads: usize) -> Self {
+        let pack = match cache.format {
+            CacheFormat::F16 => 2,
+            CacheFormat::F32 => 1,
+        };
+        let room = if gpu.abilities.workgroup_bytes >= 46 << 10 {
+            8192
+        } else {
+            4096
+        };
+        let value_words = cache.value_width.next_multiple_of(2) / pack;
+        let key_row = LANES / pack;
+        let keys = largest_divisor(cache.key_width).min(16);
+        Self {
+            threads,
+            key_row,
+            key_width: cache.key_width,
+            value_words,
+            elements: (room / key_row / keys * keys).min(cache.key_width),
+            positions: (room / value_words / 8 * 8).min(LANES),
+        }
+    }
+
+    fn staged(&self) -> usize {
+        (self.elements * self.key_row).max(self.positions * self.value_words)
+    }
+
+    /// Words of the pieces of keys, and of those of values.
+    fn words(&self) -> [Vec<usize>; 2] {
+        let split = |count: usize, at_most: usize, words: usize| {
+            let begins = (0..count).step_by(at_most);
+            begins
+                .map(|begin| at_most.min(count - begin) * words)
+                .collect()
+        };
+        [
+            split(self.key_width, self.elements, self.key_row),
+            split(LANES, self.positions, self.value_words),
+        ]
+    }
+
+    /// The kernel's text, with a line for every word that a lane brings.
+    fn text(&self) -> String {
+        let [keys, values] = self.words();
+        let (mut loads, mut key_text, mut value_text) =
+            (String::new(), String::new(), String::new());
+        let threads = self.threads;
+        for (of, pieces, text) in [
+            ("key", &keys, &mut key_text),
+            ("value", &values, &mut value_text),
+        ] {
+            let mut begin = 0;
+            for (piece, &words) in pieces.iter().enumerate() {
+                for i in 0..words.div_ceil(threads) {
+                    let (at, last) = (i * threads, begin + words - 1);
+                    let name = format!("{of}_{piece}_{i}");
+                    let _ = writeln!(
+                        loads,
+                        "var {name} = {of}s[first_{of} + min({}u + lane, {last}u)];",
+                        begin + at
+                    );
+                    let fresh = match of {
+                        "key" => format!(
+                            "if fresh {{ {name} = fresh_key({name}, min(({}u + lane) / KEY_ROW, KEY_WIDTH - 1u), own); }}",
+                            begin + at
+                        ),
+                        _ => format!(
+                            "if is_last && ({0}u + lane) / VALUE_WORDS == own {{ {name} = own_value[({0}u + lane) % VALUE_WORDS]; }}",
+                            begin + at
+                        ),
+                    };
+                    let _ = writeln!(
+                        text,
+                        "{fresh}\nif {at}u + lane < {words}u {{ staged[{at}u + lane] = {name}; }}"
+                    );
+                }
+                let go_on = match of {
+                    "key" => format!(
+                        "if lane < 128u {{ score = scored(score, {}u, {}u, lane); }}",
+                        begin / self.key_row,
+                        words / self.key_row
+                    ),
+                    _ => format!(
+                        "if lane < VALUE_WIDTH {{ sum = weighed(sum, {}u, to, lane); }}",
+                        begin / self.value_words
+                    ),
+                };
+                let _ = writeln!(
+                    text,
+                    "workgroupBarrier();\n{go_on}\nworkgroupBarrier();"
+                );
+                begin += words;
+            }
+        }
+        include_str!("../wgsl/attend_one.wgsl")
+            .replace("//LOADS", &loads)
+            .replace("//KEYS", &key_text)
+            .replace("//VALUES", &value_text)
+    }
+}
+
 /// How many elements of a key are asked for at a time: at most 64, and a power of two that divides their number.
 fn largest_divisor(width: usize) -> usize {
     1 << width.trailing_zeros().min(6)
@@ -163,6 +291,7 @@ fn finishing(
     out: usize,
     as_bytes: bool,
     lines: Lines,
+    threads: usize,
 ) -> Result<Kernel, GpuError> {
     let kernel = kernel.with(division(build));
     // The first kernel reports what the cache cannot hold, too.
@@ -171,9 +300,13 @@ fn finishing(
     } else {
         kernel
     };
+    // The kernel of the chunks has its own.
+    let kernel = match lines {
+        Lines::Chunks(_) => kernel,
+        _ => kernel.count("THREADS", threads),
+    };
     if as_bytes {
         return Ok(kernel
-            .count("THREADS", 128)
             .write("bytes_out", "u32", &build.bytes(out)?)
             .with(include_str!("../wgsl/bytes_out.wgsl"))
             .with(include_str!("../wgsl/finish_bytes.wgsl")));

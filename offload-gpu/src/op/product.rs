@@ -39,6 +39,8 @@ fn lanes() -> usize {
         .unwrap_or(32)
 }
 
+fn tile_rows() -> usize { std::env::var("T_TILE").ok().and_then(|t| t.parse().ok()).unwrap_or(64) }
+
 /// Groups of weights that are on their way to a lane at a time, at most.
 const MOST_PER: usize = 8;
 
@@ -258,24 +260,28 @@ fn bytes(
     .with(include_str!("../wgsl/product_rows.wgsl"))
     .read("input", "vec4<u32>", &input)
     .with(include_str!("../wgsl/terms.wgsl"));
-    let many = kernel(
-        build,
-        "product_tiles",
-        include_str!("../wgsl/product_tiles.wgsl"),
-        product,
-        piece,
-    )?
+    let tile = tile_rows();
     // Only `Q2_K` has both halves and minima.
-    .count(
-        "MINS",
-        if piece.weight.shape.format.id == 10 {
-            128
-        } else {
-            1
-        },
-    )
-    .read("input", "vec4<u32>", &input)
-    .with(include_str!("../wgsl/terms.wgsl"));
+    let halves = piece.weight.shape.format.id == 10;
+    let (name, text) = if halves {
+        (
+            "product_halves",
+            include_str!("../wgsl/product_halves.wgsl"),
+        )
+    } else {
+        ("product_tiles", include_str!("../wgsl/product_tiles.wgsl"))
+    };
+    let many = kernel(build, name, text, product, piece)?.read("input", "vec4<u32>", &input);
+    let many = if halves {
+        many.count("MINS", 128)
+            .with(include_str!("../wgsl/terms.wgsl"))
+    } else {
+        many.count("TILE_ROWS", tile)
+            .count("THREADS", 2 * tile)
+            .repeat("W_PER", 1)
+            .repeat("X_PER", 1)
+    };
+    let tile = if halves { 64 } else { tile };
     let mut variants = vec![
         Variant {
             from_rows: 1,
@@ -285,13 +291,13 @@ fn bytes(
         },
         Variant {
             from_rows: TILES_FROM,
-            x: piece.rows.div_ceil(64),
+            x: piece.rows.div_ceil(tile),
             y: Lines::Rows(64),
             dispatch: build.build(many, tail)?,
         },
     ];
     // Only `Q2_K` has minima of halves, which the kernel does not know.
-    if build.gpu.abilities.matrices && piece.weight.shape.format.id != 10 {
+    if std::env::var_os("T_MAT").is_some() && build.gpu.abilities.matrices && piece.weight.shape.format.id != 10 {
         for tile in &matrices::TILES {
             variants.extend(matrices::variant(build, product, piece, tile)?);
         }

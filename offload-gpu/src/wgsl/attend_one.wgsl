@@ -4,7 +4,8 @@
 // With one chunk the result is the head's; with more, `attend_merge` joins what they leave in `partials`: for every
 // head and chunk the largest score, the sum of exponentials and the weighted sum of values.
 //
-// What is read of global memory does not depend on what is computed, so it is asked for early and by many at a time.
+// What is read of global memory does not depend on what is computed, so all of a chunk's keys and values are asked for at the beginning.
+// They go through workgroup memory in pieces, of KEY_PIECE elements of keys and of VALUE_PIECE positions of values.
 
 var<workgroup> raw: array<f32, 2u * KEY_WIDTH>;
 var<workgroup> norm_weights: array<f32, NORM_WEIGHTS>;
@@ -16,37 +17,26 @@ var<workgroup> tops: array<f32, 16>;
 var<workgroup> partial: array<f32, 16>;
 var<workgroup> squares: array<Wide, 32>;
 var<workgroup> inverses: array<f32, 2>;
-var<workgroup> weights: array<f32, 128>;
-var<workgroup> staged: array<u32, PIECE * VALUE_WORDS>;
+var<workgroup> own_value: array<u32, VALUE_WORDS>;
+var<workgroup> staged: array<u32, STAGED>;
 
 const VALUE_WORDS: u32 = VALUE_STRIDE / PACK;
-
-fn as_remembered(x: f32) -> f32 {
-    if PACK == 1u {
-        return x;
-    }
-    return unpack2x16float(half_bits(x)).x;
-}
+const KEY_ROW: u32 = 128u / PACK;
 
 fn key_word(head: u32, d: u32, slot: u32) -> u32 {
-    return ((head * (POSITIONS / 128u) + slot / 128u) * KEY_WIDTH + d) * (128u / PACK) + (slot % 128u) / PACK;
+    return ((head * (POSITIONS / 128u) + slot / 128u) * KEY_WIDTH + d) * KEY_ROW + (slot % 128u) / PACK;
 }
 
 fn value_word(head: u32, slot: u32) -> u32 {
     return (head * POSITIONS + slot) * VALUE_WORDS;
 }
 
-// A key's element in a word.
-fn key_of(word: u32, slot: u32) -> f32 {
+// The element of a word that belongs to an even or an odd index.
+fn element_of(word: u32, index: u32) -> f32 {
     if PACK == 1u {
         return bitcast<f32>(word);
     }
-    return unpack2x16float(word >> (16u * (slot % 2u))).x;
-}
-
-// Lane `lane`'s element of a value in a word.
-fn value_of(word: u32, lane: u32) -> f32 {
-    return key_of(word, lane);
+    return unpack2x16float(word >> (16u * (index % 2u))).x;
 }
 
 // The inverses of the root mean squares of query and key. All lanes call it.
@@ -78,7 +68,7 @@ fn find_inverses(lane: u32) {
 // Element `d` of the query (0) or the key (1) after its norm.
 fn normed(which: u32, d: u32) -> f32 {
     if NORMS {
-        return exact(exact(raw[which * KEY_WIDTH + d] * inverses[which]) * norm_weights[which * KEY_WIDTH + d]);
+        return times(times(raw[which * KEY_WIDTH + d], inverses[which]), norm_weights[which * KEY_WIDTH + d]);
     }
     return raw[which * KEY_WIDTH + d];
 }
@@ -95,9 +85,9 @@ fn turned(which: u32, k: u32) -> f32 {
     let cosine = turns[pair];
     let sine = turns[PAIRS + pair];
     if second {
-        return exact(a * sine) + exact(b * cosine);
+        return times(a, sine) + times(b, cosine);
     }
-    return exact(a * cosine) - exact(b * sine);
+    return times(a, cosine) - times(b, sine);
 }
 
 fn check(x: f32) {
@@ -106,7 +96,47 @@ fn check(x: f32) {
     }
 }
 
-@compute @workgroup_size(128)
+// A word of keys with element `d` of the step's own in its place.
+fn fresh_key(word: u32, d: u32, own: u32) -> u32 {
+    let x = key_part[d];
+    if PACK == 1u {
+        return bitcast<u32>(x);
+    }
+    let shift = 16u * (own % 2u);
+    return (word & (0xffff0000u >> shift)) | (half_bits(x) << shift);
+}
+
+// Goes on with a position's score by `count` elements of keys, the first of which is `first`.
+fn scored(start: f32, first: u32, count: u32, lane: u32) -> f32 {
+    var score = start;
+    for (var d = 0u; d < count; d += KEYS) {
+        //REPEAT KEYS
+        let k$i = staged[(d + $iu) * KEY_ROW + lane / PACK];
+        let q$i = query_part[first + d + $iu];
+        //UNTIL
+        //REPEAT KEYS
+        score = added(score, times(q$i, element_of(k$i, lane)));
+        //UNTIL
+    }
+    return score;
+}
+
+// Goes on with element `d` of the weighted sum by values up to position `to`, the first of which is of position `first`.
+fn weighed(start: f32, first: u32, to: u32, d: u32) -> f32 {
+    var sum = start;
+    for (var p = 0u; p < VALUE_PIECE && first + p < to; p += 8u) {
+        //REPEAT 8
+        let v$i = staged[(p + $iu) * VALUE_WORDS + d / PACK];
+        let w$i = scores[first + p + $iu];
+        //UNTIL
+        //REPEAT 8
+        sum = added(sum, times(w$i, element_of(v$i, d)));
+        //UNTIL
+    }
+    return sum;
+}
+
+@compute @workgroup_size(THREADS)
 fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index) lane: u32) {
     let head = group.x;
     let share = HEADS / CACHE_HEADS;
@@ -118,39 +148,52 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index
     let chunks = position / 128u - first / 128u + 1u;
     let start = chunk * 128u;
     let slot = start % POSITIONS;
-    let own = position % POSITIONS;
+    let own = position % 128u;
     let is_last = group.y + 1u == chunks;
 
-    for (var d = lane; d < KEY_WIDTH; d += 128u) {
+    for (var d = lane; d < KEY_WIDTH; d += THREADS) {
         raw[d] = query[head * KEY_WIDTH + d];
         raw[KEY_WIDTH + d] = key[cache_head * KEY_WIDTH + d];
         bring_weights(d);
     }
-    //REPEAT ROUNDS
-    var mine$i = 0.0;
-    if lane + $iu * 128u < VALUE_WIDTH {
-        mine$i = as_remembered(value[cache_head * VALUE_WIDTH + lane + $iu * 128u]);
-    }
-    //UNTIL
-    for (var i = lane; i < 2u * PAIRS; i += 128u) {
+    for (var i = lane; i < 2u * PAIRS; i += THREADS) {
         turns[i] = angles[step.turns * 2u * PAIRS + i];
     }
-    let first_key = key_word(cache_head, 0u, slot + lane);
-    //REPEAT KEYS
-    let early$i = keys[first_key + $iu * (128u / PACK)];
-    //UNTIL
+    let first_key = key_word(cache_head, 0u, slot);
+    let first_value = value_word(cache_head, slot);
+    //LOADS
+    var mine = 0u;
+    if lane < VALUE_WORDS {
+        let x = value[cache_head * VALUE_WIDTH + lane * PACK];
+        if is_last {
+            check(x);
+        }
+        if PACK == 1u {
+            mine = bitcast<u32>(x);
+        } else {
+            var y = 0.0;
+            if 2u * lane + 1u < VALUE_WIDTH {
+                y = value[cache_head * VALUE_WIDTH + 2u * lane + 1u];
+            }
+            if is_last {
+                check(y);
+            }
+            mine = half_bits(x) | (half_bits(y) << 16u);
+        }
+        own_value[lane] = mine;
+    }
     workgroupBarrier();
     if NORMS {
         find_inverses(lane);
     }
-    for (var d = lane; d < KEY_WIDTH; d += 128u) {
+    for (var d = lane; d < KEY_WIDTH; d += THREADS) {
         query_part[d] = turned(0u, d) * QUERY_SCALE;
         if is_last {
             let x = turned(1u, d);
-            key_part[d] = as_remembered(x);
+            key_part[d] = x;
             if head % share == 0u {
                 check(x);
-                let at = key_word(cache_head, d, own);
+                let at = key_word(cache_head, d, slot + own);
                 if PACK == 1u {
                     keys[at] = bitcast<u32>(x);
                 } else {
@@ -161,46 +204,25 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index
             }
         }
     }
-    if is_last && head % share == 0u {
-        for (var word = lane; word < VALUE_WORDS; word += 128u) {
-            let x = value[cache_head * VALUE_WIDTH + word * PACK];
-            check(x);
-            if PACK == 1u {
-                values[value_word(cache_head, own) + word] = bitcast<u32>(x);
-            } else {
-                var y = 0.0;
-                if 2u * word + 1u < VALUE_WIDTH {
-                    y = value[cache_head * VALUE_WIDTH + 2u * word + 1u];
-                }
-                check(y);
-                values[value_word(cache_head, own) + word] = half_bits(x) | (half_bits(y) << 16u);
-            }
-        }
+    if is_last && head % share == 0u && lane < VALUE_WORDS {
+        values[value_word(cache_head, slot + own) + lane] = mine;
     }
     workgroupBarrier();
 
     let begin = max(first, start) - start;
     let to = min(end, start + 128u) - start;
-    let is_own = start + lane == position;
+    let fresh = is_last && lane % KEY_ROW == own / PACK;
     var score = 0.0;
-    //REPEAT KEYS
-    score = score + exact(query_part[$i] * select(key_of(early$i, lane), key_part[$i], is_own));
-    //UNTIL
-    for (var d = KEYS; d < KEY_WIDTH; d += KEYS) {
-        //REPEAT KEYS
-        let k$i = keys[first_key + (d + $iu) * (128u / PACK)];
-        //UNTIL
-        //REPEAT KEYS
-        score = score + exact(query_part[d + $iu] * select(key_of(k$i, lane), key_part[d + $iu], is_own));
-        //UNTIL
-    }
-    score = exact(score * SCORE_SCALE);
-    if CAPPED {
-        score = exact(SCORE_CAP * hyperbolic_tangent(divide(score, SCORE_CAP)));
-    }
+    //KEYS
     let visible = lane >= begin && lane < to;
-    score = select(-3.4028235e38, score, visible);
-    scores[lane] = score;
+    if lane < 128u {
+        score = times(score, SCORE_SCALE);
+        if CAPPED {
+            score = times(SCORE_CAP, hyperbolic_tangent(divide(score, SCORE_CAP)));
+        }
+        score = select(-3.4028235e38, score, visible);
+        scores[lane] = score;
+    }
     workgroupBarrier();
     if lane < 16u {
         var most = scores[8u * lane];
@@ -214,9 +236,9 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index
     //REPEAT 16
     peak = max(peak, tops[$i]);
     //UNTIL
-    let weight = select(0.0, exponential(exact(score - peak)), visible);
-    scores[lane] = weight;
-    weights[lane] = select(weight, 0.0, is_own);
+    if lane < 128u {
+        scores[lane] = select(0.0, exponential(exact(score - peak)), visible);
+    }
     workgroupBarrier();
     if lane < 16u {
         var sum = 0.0;
@@ -225,53 +247,16 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index
         //UNTIL
         partial[lane] = sum;
     }
-    let room = (head * CHUNKS + group.y) * (VALUE_WIDTH + 2u);
-    //REPEAT ROUNDS
-    var sum$i = 0.0;
-    //UNTIL
     // Behind the last position lie zeros, or older values: their weights are zero.
-    for (var piece = 0u; piece < to; piece += PIECE) {
-        let at = value_word(cache_head, slot + piece);
-        for (var i = 0u; i < PIECE * VALUE_WORDS; i += 128u * BATCH) {
-            //REPEAT BATCH
-            let word$i = min(lane + i + $iu * 128u, PIECE * VALUE_WORDS - 1u);
-            let v$i = values[at + word$i];
-            //UNTIL
-            //REPEAT BATCH
-            staged[word$i] = v$i;
-            //UNTIL
-        }
-        workgroupBarrier();
-        //REPEAT ROUNDS
-        if lane + $iu * 128u < VALUE_WIDTH {
-            let from$i = (lane + $iu * 128u) / PACK;
-            for (var p = 0u; p < PIECE; p += 8u) {
-                sum$i = sum$i + exact(weights[piece + p] * value_of(staged[from$i + p * VALUE_WORDS], lane));
-                sum$i = sum$i + exact(weights[piece + p + 1u] * value_of(staged[from$i + (p + 1u) * VALUE_WORDS], lane));
-                sum$i = sum$i + exact(weights[piece + p + 2u] * value_of(staged[from$i + (p + 2u) * VALUE_WORDS], lane));
-                sum$i = sum$i + exact(weights[piece + p + 3u] * value_of(staged[from$i + (p + 3u) * VALUE_WORDS], lane));
-                sum$i = sum$i + exact(weights[piece + p + 4u] * value_of(staged[from$i + (p + 4u) * VALUE_WORDS], lane));
-                sum$i = sum$i + exact(weights[piece + p + 5u] * value_of(staged[from$i + (p + 5u) * VALUE_WORDS], lane));
-                sum$i = sum$i + exact(weights[piece + p + 6u] * value_of(staged[from$i + (p + 6u) * VALUE_WORDS], lane));
-                sum$i = sum$i + exact(weights[piece + p + 7u] * value_of(staged[from$i + (p + 7u) * VALUE_WORDS], lane));
-            }
-        }
-        //UNTIL
-        workgroupBarrier();
-    }
+    var sum = 0.0;
+    //VALUES
+    let room = (head * CHUNKS + group.y) * (VALUE_WIDTH + 2u);
     let total = folded();
-    //REPEAT ROUNDS
-    let d$i = lane + $iu * 128u;
-    if is_last {
-        // What this step remembers is not read back.
-        sum$i = sum$i + exact(scores[to - 1u] * mine$i);
-    }
     if chunks == 1u {
-        finish(lane, head, d$i, divide(sum$i, total));
-    } else if d$i < VALUE_WIDTH {
-        partials[room + 2u + d$i] = sum$i;
+        finish(lane, head, lane, divide(sum, total));
+    } else if lane < VALUE_WIDTH {
+        partials[room + 2u + lane] = sum;
     }
-    //UNTIL
     if chunks > 1u && lane == 0u {
         partials[room] = peak;
         partials[room + 1u] = total;

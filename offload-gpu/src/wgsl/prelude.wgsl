@@ -14,7 +14,8 @@ struct Step {
     choices: u32,
     // How many positions' angles lie before the first token's.
     turns: u32,
-    unused: u32,
+    // One, which no compiler knows.
+    one: f32,
 }
 
 @group(0) @binding(0) var<uniform> step: Step;
@@ -26,6 +27,25 @@ fn exact(x: f32) -> f32 {
 
 fn exact4(x: vec4<f32>) -> vec4<f32> {
     return bitcast<vec4<f32>>(bitcast<vec4<u32>>(x) ^ vec4<u32>(step.zero));
+}
+
+// `a + b`, rounded once, which cannot be reordered or joined with what is around it, at the price of a sum: the product with one is exact,
+// whether the device fuses it or not.
+fn added(a: f32, b: f32) -> f32 {
+    return fma(a, step.one, b);
+}
+
+fn added4(a: vec4<f32>, b: vec4<f32>) -> vec4<f32> {
+    return fma(a, vec4<f32>(step.one), b);
+}
+
+// `a · b`, rounded once, in the same way: to add a zero of the negative sign changes nothing.
+fn times(a: f32, b: f32) -> f32 {
+    return fma(a, b, bitcast<f32>(step.zero ^ 0x80000000u));
+}
+
+fn times4(a: vec4<f32>, b: vec4<f32>) -> vec4<f32> {
+    return fma(a, b, vec4<f32>(bitcast<f32>(step.zero ^ 0x80000000u)));
 }
 
 // The row of an intermediate that workgroup row `i` works on.

@@ -35,9 +35,9 @@ fn four_of(word: u32, offset: f32) -> vec4<f16> {
 
 // A group's term, added as the contract says.
 fn step_of(y: f32, total: f32, w: vec2<f32>, x: vec2<f32>) -> f32 {
-    let sum = exact(y + exact(exact(total * w.x) * x.x));
+    let sum = added(y, times(times(total, w.x), x.x));
     if MIN {
-        return sum - exact(w.y * x.y);
+        return added(sum, -times(w.y, x.y));
     }
     return sum;
 }

@@ -5,7 +5,7 @@ fn leave(begin: u32, i: u32, w: Group) {
     terms[begin + i] = product_of(w, activations[3u * i], activations[3u * i + 1u], activations[3u * i + 2u]);
 }
 
-// Adds `count` groups' terms to `start`, in order. One compiler was seen to add a term and its minimum first.
+// Adds `count` groups' terms to `start`, in order.
 fn summed(start: f32, begin: u32, count: u32) -> f32 {
     var y = start;
     var i = begin;
@@ -15,16 +15,16 @@ fn summed(start: f32, begin: u32, count: u32) -> f32 {
         let t$i = terms[i + $iu];
         //UNTIL
         //REPEAT 16
-        y = exact(y + t$i.x);
+        y = added(y, t$i.x);
         if MIN {
-            y = exact(y - t$i.y);
+            y = added(y, -t$i.y);
         }
         //UNTIL
     }
     for (; i < end; i += 1u) {
-        y = exact(y + terms[i].x);
+        y = added(y, terms[i].x);
         if MIN {
-            y = exact(y - terms[i].y);
+            y = added(y, -terms[i].y);
         }
     }
     return y;

@@ -12,10 +12,10 @@ fn product_of(w: Group, low: vec4<u32>, high: vec4<u32>, factors: vec4<u32>) -> 
     } else {
         total = f32(a + b - OFFSET * (sums.x + sums.y));
     }
-    let term = exact(exact(total * w.scale) * scale);
+    let term = times(times(total, w.scale), scale);
     if MIN && HALVES {
         let mins = f32(sums.x) * w.min_halves.x + f32(sums.y) * w.min_halves.y;
-        return vec2<f32>(term, exact(exact(mins * w.min) * scale));
+        return vec2<f32>(term, times(times(mins, w.min), scale));
     }
-    return vec2<f32>(term, exact(w.min * bitcast<f32>(factors.y)));
+    return vec2<f32>(term, times(w.min, bitcast<f32>(factors.y)));
 }
