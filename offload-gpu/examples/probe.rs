@@ -47,7 +47,7 @@ fn main() -> Result<(), Box<dyn Error>> {
         Tier::Fast
     };
     let start = Instant::now();
-    let mut gpu = Gpu::open(option(&arguments, "--device", 0)?)?;
+    let gpu = Gpu::open(option(&arguments, "--device", 0)?)?;
     println!("open {:?}, {:?}", start.elapsed(), gpu.abilities);
     let file = File::open(Path::new(path))?;
     let model = Model::read(&file.gguf()?)?;
@@ -59,12 +59,6 @@ fn main() -> Result<(), Box<dyn Error>> {
         "{bytes} bytes of weights in {seconds:.2} s, {:.2} GB/s",
         bytes as f64 / seconds / 1e9
     );
-    if arguments
-        .iter()
-        .any(|argument| argument == "--assume-matrices")
-    {
-        gpu.assume_matrices();
-    }
     let settings = Settings {
         tier,
         cache: CacheFormat::F16,

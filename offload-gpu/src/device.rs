@@ -2,12 +2,8 @@
 
 use crate::error::GpuError;
 use crate::pipeline::Pipelines;
-use crate::trust;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
-
-/// Bytes of workgroup memory that products of matrices take.
-const MATRIX_BYTES: u32 = 46 << 10;
 
 /// How long a step may take.
 const PATIENCE: Duration = Duration::from_secs(120);
@@ -29,8 +25,6 @@ pub struct Abilities {
     pub workgroup_bytes: u32,
     /// Lanes of a subgroup can wait for one another.
     pub subgroup_barrier: bool,
-    /// Subgroups multiply matrices of 16 × 16 halves and add floats.
-    pub matrices: bool,
 }
 
 /// An adapter, before it is opened.
@@ -115,25 +109,11 @@ fn adapters() -> Vec<wgpu::Adapter> {
 /// What of the adapter's features kernels use.
 fn wanted(adapter: &wgpu::Adapter) -> wgpu::Features {
     let useful = wgpu::Features::SHADER_F64
-        | wgpu::Features::SHADER_F16
-        | wgpu::Features::EXPERIMENTAL_COOPERATIVE_MATRIX
         | wgpu::Features::SUBGROUP
         | wgpu::Features::SUBGROUP_BARRIER
         | wgpu::Features::TIMESTAMP_QUERY
         | wgpu::Features::PIPELINE_CACHE;
     adapter.features() & useful
-}
-
-/// Whether subgroups multiply matrices of 16 × 16 halves, summed in floats, and kernels can hold halves.
-fn has_matrices(adapter: &wgpu::Adapter) -> bool {
-    let half = wgpu::CooperativeScalarType::F16;
-    let single = wgpu::CooperativeScalarType::F32;
-    let needed = wgpu::Features::EXPERIMENTAL_COOPERATIVE_MATRIX | wgpu::Features::SHADER_F16;
-    adapter.features().contains(needed)
-        && adapter.cooperative_matrix_properties().iter().any(|kind| {
-            [kind.m_size, kind.n_size, kind.k_size] == [16; 3]
-                && (kind.ab_type, kind.cr_type) == (half, single)
-        })
 }
 
 /// Why an adapter cannot run the kernels.
@@ -235,7 +215,7 @@ impl Gpu {
             required_features: features,
             required_limits: limits.clone(),
             memory_hints: wgpu::MemoryHints::Performance,
-            experimental_features: trust::experiments(),
+            experimental_features: wgpu::ExperimentalFeatures::disabled(),
             ..wgpu::DeviceDescriptor::default()
         };
         let opened = pollster::block_on(adapter.request_device(&descriptor));
@@ -264,9 +244,6 @@ impl Gpu {
                 storage_buffers: limits.max_storage_buffers_per_shader_stage,
                 workgroup: limits.max_compute_invocations_per_workgroup,
                 workgroup_bytes: limits.max_compute_workgroup_storage_size,
-                matrices: subgroup == Some(32)
-                    && limits.max_compute_workgroup_storage_size >= MATRIX_BYTES
-                    && has_matrices(adapter),
                 // Programs compute with the processor's floats; of machines it is not known.
                 flushes: info.device_type != wgpu::DeviceType::Cpu,
             },
@@ -279,12 +256,6 @@ impl Gpu {
             device,
             queue,
         })
-    }
-
-    /// Takes it that there are products of matrices, though the adapter does not report that size: programs may have them.
-    pub fn assume_matrices(&mut self) {
-        let needed = wgpu::Features::EXPERIMENTAL_COOPERATIVE_MATRIX | wgpu::Features::SHADER_F16;
-        self.abilities.matrices = self.device.features().contains(needed);
     }
 
     /// What the driver has reported since the last call.

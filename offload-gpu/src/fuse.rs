@@ -153,6 +153,9 @@ pub(crate) fn shortcuts(graph: &Graph) -> Vec<Shortcut> {
     each.collect()
 }
 
+/// What is turned, by which table, and weight and epsilon of the norm before it.
+type Turned = (usize, usize, Option<(usize, f32)>);
+
 /// The turn, and the norm before it, that end in `id`, read by `reader` alone.
 fn turned(
     graph: &Graph,
@@ -160,7 +163,7 @@ fn turned(
     id: usize,
     reader: usize,
     others: &mut Vec<usize>,
-) -> Option<(usize, usize, Option<(usize, f32)>)> {
+) -> Option<Turned> {
     let turn = uses.writer[id].filter(|_| uses.is_private(graph, id, reader))?;
     let Op::Rope {
         input, heads, rope, ..

@@ -23,7 +23,7 @@ pub mod pipeline;
 pub mod plan;
 pub mod run;
 mod timing;
-#[expect(unsafe_code, reason = "two promises to wgpu")]
+#[expect(unsafe_code, reason = "a promise to wgpu")]
 mod trust;
 
 pub use guard::fidelis_offload_entry;

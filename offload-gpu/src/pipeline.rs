@@ -120,7 +120,7 @@ impl Kernel {
         }
         source.push_str(include_str!("wgsl/prelude.wgsl"));
         for text in &self.text {
-            self.repeated(&overridden(text), &mut source);
+            self.repeated(text, &mut source);
         }
         source
     }
@@ -250,15 +250,4 @@ impl Kernel {
             }),
         }
     }
-}
-
-/// TUNING ONLY
-fn overridden(text: &str) -> String {
-    let Ok(dir) = std::env::var("WGSL_DIR") else { return text.to_owned() };
-    let first = text.lines().next().unwrap_or("");
-    for entry in std::fs::read_dir(dir).into_iter().flatten().flatten() {
-        let other = std::fs::read_to_string(entry.path()).unwrap_or_default();
-        if first.len() > 8 && other.lines().next() == Some(first) { return other; }
-    }
-    text.to_owned()
 }

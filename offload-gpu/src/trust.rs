@@ -1,10 +1,4 @@
-//! What wgpu calls unsafe: two calls, each with what is trusted and why.
-
-/// Permission for features whose names may change.
-pub(crate) fn experiments() -> wgpu::ExperimentalFeatures {
-    // SAFETY: the one such feature in use is cooperative matrices, with sizes that the adapter reports.
-    unsafe { wgpu::ExperimentalFeatures::enabled() }
-}
+//! What wgpu calls unsafe, with what is trusted and why.
 
 /// A kernel without the checks that wgpu adds to loops and indices, which take a third of a token's time.
 pub(crate) fn unchecked(

@@ -150,8 +150,12 @@ pub(super) fn one(build: &mut Build<'_>, attended: &Attended) -> Result<(), GpuE
 
 /// Lanes of a workgroup that attends for one token.
 fn threads(gpu: &Gpu, cache: &Cache) -> usize {
-    let most = std::env::var("T_ATTEND").ok().and_then(|t| t.parse().ok()).unwrap_or(512);
-    let wide = if gpu.abilities.subgroup == Some(32) { most } else { LANES };
+    // Where subgroups are wide, so many lanes bring a chunk sooner; programs have no use for more.
+    let wide = if gpu.abilities.subgroup == Some(32) {
+        512
+    } else {
+        LANES
+    };
     cache.value_width.next_multiple_of(LANES).max(wide)
 }
 
@@ -219,7 +223,7 @@ impl Pieces {
         ]
     }
 
-    /// The kernel's text, with a line for every word that a lane brings.
+    /// The kernel's text, with lines for every word that a lane brings.
     fn text(&self) -> String {
         let [keys, values] = self.words();
         let (mut loads, mut key_text, mut value_text) =
@@ -229,46 +233,54 @@ impl Pieces {
             ("key", &keys, &mut key_text),
             ("value", &values, &mut value_text),
         ] {
-            let mut begin = 0;
-            for (piece, &words) in pieces.iter().enumerate() {
-                for i in 0..words.div_ceil(threads) {
-                    let (at, last) = (i * threads, begin + words - 1);
-                    let name = format!("{of}_{piece}_{i}");
+            let (mut begin, mut name) = (0, 0);
+            for &words in pieces {
+                for first in (0..words).step_by(threads) {
+                    // The last lines may have fewer words than there are lanes.
+                    let (lane, guard) = if first + threads > words {
+                        let left = words - first;
+                        (
+                            format!("min(lane, {}u)", left - 1),
+                            format!("if lane < {left}u "),
+                        )
+                    } else {
+                        ("lane".to_owned(), String::new())
+                    };
+                    let at = begin + first;
                     let _ = writeln!(
                         loads,
-                        "var {name} = {of}s[first_{of} + min({}u + lane, {last}u)];",
-                        begin + at
+                        "let {of}_{name} = {of}s[first_{of} + {lane} + {at}u];"
                     );
-                    let fresh = match of {
-                        "key" => format!(
-                            "if fresh {{ {name} = fresh_key({name}, min(({}u + lane) / KEY_ROW, KEY_WIDTH - 1u), own); }}",
-                            begin + at
-                        ),
-                        _ => format!(
-                            "if is_last && ({0}u + lane) / VALUE_WORDS == own {{ {name} = own_value[({0}u + lane) % VALUE_WORDS]; }}",
-                            begin + at
-                        ),
-                    };
-                    let _ = writeln!(
-                        text,
-                        "{fresh}\nif {at}u + lane < {words}u {{ staged[{at}u + lane] = {name}; }}"
-                    );
+                    let _ = writeln!(text, "{guard}{{ staged[lane + {first}u] = {of}_{name}; }}");
+                    name += 1;
                 }
-                let go_on = match of {
-                    "key" => format!(
-                        "if lane < 128u {{ score = scored(score, {}u, {}u, lane); }}",
-                        begin / self.key_row,
-                        words / self.key_row
-                    ),
-                    _ => format!(
-                        "if lane < VALUE_WIDTH {{ sum = weighed(sum, {}u, to, lane); }}",
-                        begin / self.value_words
-                    ),
+                let _ = match of {
+                    "key" => {
+                        let (d, count) = (begin / self.key_row, words / self.key_row);
+                        writeln!(
+                            text,
+                            "workgroupBarrier();
+if is_last {{ place_key(lane, {d}u, {count}u, own); }}
+workgroupBarrier();
+if lane < 128u {{ score = scored(score, {d}u, {count}u, lane); }}
+workgroupBarrier();"
+                        )
+                    }
+                    _ => {
+                        let p = begin / self.value_words;
+                        writeln!(
+                            text,
+                            "workgroupBarrier();
+if is_last && own / VALUE_PIECE == {}u && lane < VALUE_WORDS {{
+    staged[(own - {p}u) * VALUE_WORDS + lane] = own_value[lane];
+}}
+workgroupBarrier();
+if lane < VALUE_WIDTH {{ sum = weighed(sum, {p}u, to, lane); }}
+workgroupBarrier();",
+                            p / self.positions
+                        )
+                    }
                 };
-                let _ = writeln!(
-                    text,
-                    "workgroupBarrier();\n{go_on}\nworkgroupBarrier();"
-                );
                 begin += words;
             }
         }

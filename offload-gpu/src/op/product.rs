@@ -1,6 +1,5 @@
 //! `out[j] = weight[first + j] · input`.
 
-mod matrices;
 mod together;
 
 pub(super) use together::{can_join, join};
@@ -24,22 +23,13 @@ pub(super) struct Product {
 }
 
 /// Rows that a workgroup computes of one token.
-fn rows() -> usize {
-    std::env::var("T_ROWS")
-        .ok()
-        .and_then(|t| t.parse().ok())
-        .unwrap_or(8)
-}
+const ROWS: usize = 8;
 
 /// Lanes that share a row.
-fn lanes() -> usize {
-    std::env::var("T_LANES")
-        .ok()
-        .and_then(|t| t.parse().ok())
-        .unwrap_or(32)
-}
+const LANES: usize = 32;
 
-fn tile_rows() -> usize { std::env::var("T_TILE").ok().and_then(|t| t.parse().ok()).unwrap_or(64) }
+/// Rows, and tokens, of a workgroup that unpacks weights for many tokens.
+const TILE: usize = 64;
 
 /// Groups of weights that are on their way to a lane at a time, at most.
 const MOST_PER: usize = 8;
@@ -95,20 +85,10 @@ fn reading_up(kernel: Kernel, weight: &Weight, part: &Part) -> Kernel {
 }
 
 /// Lanes that share a row of a gated pair.
-fn gated_lanes() -> usize {
-    std::env::var("T_GATED_LANES")
-        .ok()
-        .and_then(|t| t.parse().ok())
-        .unwrap_or(8)
-}
+const GATED_LANES: usize = 8;
 
 /// Groups of weights that are on their way to one of them at a time, at most: two workgroups share a processor's registers.
-fn gated_per() -> usize {
-    std::env::var("T_GATED_PER")
-        .ok()
-        .and_then(|t| t.parse().ok())
-        .unwrap_or(4)
-}
+const GATED_PER: usize = 4;
 
 /// Groups of a row that are a lane's, as far as they are on their way at a time.
 fn per(groups: usize, lanes: usize) -> usize {
@@ -135,7 +115,7 @@ pub(super) fn can_gate(
         && (gate.format.id, gate.rows, gate.width) == (up.format.id, up.rows, up.width)
         && whole(gate)
         && width.is_multiple_of(32)
-        && gpu.abilities.workgroup as usize >= 64 * gated_lanes()
+        && gpu.abilities.workgroup as usize >= 64 * GATED_LANES
 }
 
 /// Two products and their gate, for few tokens.
@@ -150,11 +130,11 @@ pub(super) fn gated(build: &mut Build<'_>, gated: &Gated, at: usize) -> Result<(
         .count("FIRST", gated.gate.1)
         .count("UP_FIRST", gated.up.1)
         .count("WIDTH_OUT", width)
-        .count("LANES", gated_lanes())
+        .count("LANES", GATED_LANES)
         .count("TERM_ROWS", 64)
         .repeat(
             "PER",
-            per(gate.shape.width / 32, gated_lanes()).min(gated_per()),
+            per(gate.shape.width / 32, GATED_LANES).min(GATED_PER),
         )
         .with(include_str!("../wgsl/row_room.wgsl"))
         .with(include_str!("../wgsl/row_sums.wgsl"))
@@ -163,7 +143,7 @@ pub(super) fn gated(build: &mut Build<'_>, gated: &Gated, at: usize) -> Result<(
     let kernel = reading(kernel, &gate, &gate.parts[0]);
     let kernel = reading_up(kernel, &up, &up.parts[0]);
     let kernel = super::elementwise::curved(build, kernel, curve, out);
-    let kernel = super::results(build, kernel, out, 64 * gated_lanes());
+    let kernel = super::results(build, kernel, out, 64 * GATED_LANES);
     let variant = Variant {
         from_rows: 1,
         x: width / 32,
@@ -242,7 +222,7 @@ fn bytes(
 ) -> Result<Vec<Variant>, GpuError> {
     let input = build.bytes(product.input)?;
     let tail = build.in_tail();
-    let each = per(piece.weight.shape.width / 32, lanes());
+    let each = per(piece.weight.shape.width / 32, LANES);
     let few = kernel(
         build,
         "product_bytes",
@@ -250,17 +230,16 @@ fn bytes(
         product,
         piece,
     )?
-    .count("ROWS_HERE", rows())
-    .count("TERM_ROWS", rows())
-    .count("LANES", lanes())
-    .count("THREADS", rows() * lanes())
+    .count("ROWS_HERE", ROWS)
+    .count("TERM_ROWS", ROWS)
+    .count("LANES", LANES)
+    .count("THREADS", ROWS * LANES)
     .repeat("PER", each)
     .with(include_str!("../wgsl/row_room.wgsl"))
     .with(include_str!("../wgsl/row_sums.wgsl"))
     .with(include_str!("../wgsl/product_rows.wgsl"))
     .read("input", "vec4<u32>", &input)
     .with(include_str!("../wgsl/terms.wgsl"));
-    let tile = tile_rows();
     // Only `Q2_K` has both halves and minima.
     let halves = piece.weight.shape.format.id == 10;
     let (name, text) = if halves {
@@ -276,33 +255,22 @@ fn bytes(
         many.count("MINS", 128)
             .with(include_str!("../wgsl/terms.wgsl"))
     } else {
-        many.count("TILE_ROWS", tile)
-            .count("THREADS", 2 * tile)
-            .repeat("W_PER", 1)
-            .repeat("X_PER", 1)
+        many
     };
-    let tile = if halves { 64 } else { tile };
-    let mut variants = vec![
+    Ok(vec![
         Variant {
             from_rows: 1,
-            x: piece.rows.div_ceil(rows()),
+            x: piece.rows.div_ceil(ROWS),
             y: Lines::Rows(1),
             dispatch: build.build(few, tail)?,
         },
         Variant {
             from_rows: TILES_FROM,
-            x: piece.rows.div_ceil(tile),
+            x: piece.rows.div_ceil(TILE),
             y: Lines::Rows(64),
             dispatch: build.build(many, tail)?,
         },
-    ];
-    // Only `Q2_K` has minima of halves, which the kernel does not know.
-    if std::env::var_os("T_MAT").is_some() && build.gpu.abilities.matrices && piece.weight.shape.format.id != 10 {
-        for tile in &matrices::TILES {
-            variants.extend(matrices::variant(build, product, piece, tile)?);
-        }
-    }
-    Ok(variants)
+    ])
 }
 
 fn decoded(
@@ -319,12 +287,12 @@ fn decoded(
         product,
         piece,
     )?
-    .count("ROWS_HERE", rows())
-    .count("LANES", lanes())
+    .count("ROWS_HERE", ROWS)
+    .count("LANES", LANES)
     .read("input", "vec4<f32>", &input);
     Ok(vec![Variant {
         from_rows: 1,
-        x: piece.rows.div_ceil(rows()),
+        x: piece.rows.div_ceil(ROWS),
         y: Lines::Rows(1),
         dispatch: build.build(one, tail)?,
     }])

@@ -11,7 +11,8 @@ var<workgroup> raw: array<f32, 2u * KEY_WIDTH>;
 var<workgroup> norm_weights: array<f32, NORM_WEIGHTS>;
 var<workgroup> turns: array<f32, 2u * PAIRS>;
 var<workgroup> query_part: array<f32, KEY_WIDTH>;
-var<workgroup> key_part: array<f32, KEY_WIDTH>;
+// As it is remembered.
+var<workgroup> key_bits: array<u32, KEY_WIDTH>;
 var<workgroup> scores: array<f32, 128>;
 var<workgroup> tops: array<f32, 16>;
 var<workgroup> partial: array<f32, 16>;
@@ -96,14 +97,17 @@ fn check(x: f32) {
     }
 }
 
-// A word of keys with element `d` of the step's own in its place.
-fn fresh_key(word: u32, d: u32, own: u32) -> u32 {
-    let x = key_part[d];
-    if PACK == 1u {
-        return bitcast<u32>(x);
+// Puts the step's own key in its place among `count` elements of keys, the first of which is `first`.
+fn place_key(lane: u32, first: u32, count: u32, own: u32) {
+    for (var d = lane; d < count; d += THREADS) {
+        let at = d * KEY_ROW + own / PACK;
+        if PACK == 1u {
+            staged[at] = key_bits[first + d];
+        } else {
+            let shift = 16u * (own % 2u);
+            staged[at] = (staged[at] & (0xffff0000u >> shift)) | (key_bits[first + d] << shift);
+        }
     }
-    let shift = 16u * (own % 2u);
-    return (word & (0xffff0000u >> shift)) | (half_bits(x) << shift);
 }
 
 // Goes on with a position's score by `count` elements of keys, the first of which is `first`.
@@ -162,8 +166,8 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index
     let first_key = key_word(cache_head, 0u, slot);
     let first_value = value_word(cache_head, slot);
     //LOADS
-    var mine = 0u;
     if lane < VALUE_WORDS {
+        var mine = 0u;
         let x = value[cache_head * VALUE_WIDTH + lane * PACK];
         if is_last {
             check(x);
@@ -188,30 +192,20 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index
     }
     for (var d = lane; d < KEY_WIDTH; d += THREADS) {
         query_part[d] = turned(0u, d) * QUERY_SCALE;
+        let x = turned(1u, d);
         if is_last {
-            let x = turned(1u, d);
-            key_part[d] = x;
-            if head % share == 0u {
-                check(x);
-                let at = key_word(cache_head, d, slot + own);
-                if PACK == 1u {
-                    keys[at] = bitcast<u32>(x);
-                } else {
-                    // The other half is an older position's and stays as it is.
-                    let shift = 16u * (own % 2u);
-                    keys[at] = (keys[at] & (0xffff0000u >> shift)) | (half_bits(x) << shift);
-                }
-            }
+            check(x);
         }
-    }
-    if is_last && head % share == 0u && lane < VALUE_WORDS {
-        values[value_word(cache_head, slot + own) + lane] = mine;
+        if PACK == 1u {
+            key_bits[d] = bitcast<u32>(x);
+        } else {
+            key_bits[d] = half_bits(x);
+        }
     }
     workgroupBarrier();
 
     let begin = max(first, start) - start;
     let to = min(end, start + 128u) - start;
-    let fresh = is_last && lane % KEY_ROW == own / PACK;
     var score = 0.0;
     //KEYS
     let visible = lane >= begin && lane < to;
@@ -256,6 +250,22 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index
         finish(lane, head, lane, divide(sum, total));
     } else if lane < VALUE_WIDTH {
         partials[room + 2u + lane] = sum;
+    }
+    // What the step adds to the cache, by one of the heads that share it.
+    if is_last && head % share == 0u {
+        for (var d = lane; d < KEY_WIDTH; d += THREADS) {
+            let at = key_word(cache_head, d, slot + own);
+            if PACK == 1u {
+                keys[at] = key_bits[d];
+            } else {
+                // The other half is an older position's and stays as it is.
+                let shift = 16u * (own % 2u);
+                keys[at] = (keys[at] & (0xffff0000u >> shift)) | (key_bits[d] << shift);
+            }
+        }
+        if lane < VALUE_WORDS {
+            values[value_word(cache_head, slot + own) + lane] = own_value[lane];
+        }
     }
     if chunks > 1u && lane == 0u {
         partials[room] = peak;

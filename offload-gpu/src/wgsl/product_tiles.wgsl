@@ -1,16 +1,17 @@
 // `out[j] = weight[FIRST + j] · input` for many tokens, with the terms and the order of `product_bytes`, to the bit.
 //
-// A workgroup computes TILE_ROWS rows × 64 tokens, a lane 8 × 4 of them, each its own running sum. STEP groups of 32 at a time
+// A workgroup computes 64 rows × 64 tokens, a lane 8 × 4 of them, each its own running sum. STEP groups of 32 at a time
 // are unpacked into workgroup memory, while the next are on their way.
 
 const STEP: u32 = 2u;
-const COLUMNS: u32 = TILE_ROWS / 8u;
+const TILE: u32 = 64u;
+const COLUMNS: u32 = 8u;
 // The integer 0 in the digits of a float, to which sums of 32 products of bytes are added: |Σ| < 2²².
 const MIDDLE: i32 = 0x4b400000;
 
-var<workgroup> w_low: array<vec4<u32>, STEP * TILE_ROWS>;
-var<workgroup> w_high: array<vec4<u32>, STEP * TILE_ROWS>;
-var<workgroup> w_factors: array<vec4<f32>, STEP * TILE_ROWS>;
+var<workgroup> w_low: array<vec4<u32>, STEP * TILE>;
+var<workgroup> w_high: array<vec4<u32>, STEP * TILE>;
+var<workgroup> w_factors: array<vec4<f32>, STEP * TILE>;
 var<workgroup> x_low: array<vec4<u32>, STEP * 64u>;
 var<workgroup> x_high: array<vec4<u32>, STEP * 64u>;
 var<workgroup> x_factors: array<vec2<f32>, STEP * 64u>;
@@ -52,47 +53,34 @@ fn total(wl: vec4<u32>, wh: vec4<u32>, factors: vec4<f32>, xl: vec4<u32>, xh: ve
     return bitcast<f32>(dot_from(low, wh, xh)) - 12582912.0;
 }
 
-@compute @workgroup_size(THREADS)
+@compute @workgroup_size(128)
 fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index) lane: u32) {
     let count = row_count();
-    let first_row = group.x * TILE_ROWS;
+    let first_row = group.x * TILE;
     let first_token = group.y * 64u;
     let column = lane % COLUMNS;
     let line = lane / COLUMNS;
     //REPEAT 8
     var y$i = vec4<f32>(0.0);
     //UNTIL
-    //REPEAT W_PER
-    let w_at$i = lane + $iu * THREADS;
-    let w_row$i = FIRST + min(first_row + w_at$i % TILE_ROWS, ROWS - 1u);
-    var w$i = unpack(w_row$i, min(w_at$i / TILE_ROWS, GROUPS - 1u));
-    //UNTIL
-    //REPEAT X_PER
-    let x_at$i = lane + $iu * THREADS;
-    let x_row$i = row_of(min(first_token + x_at$i % 64u, count - 1u));
-    var x$i = activations(x_row$i, min(x_at$i / 64u, GROUPS - 1u));
-    //UNTIL
+    // A lane brings a row's group and a token's.
+    let own = lane % TILE;
+    let part = lane / TILE;
+    let row = FIRST + min(first_row + own, ROWS - 1u);
+    let token = row_of(min(first_token + own, count - 1u));
+    var w = unpack(row, min(part, GROUPS - 1u));
+    var x = activations(token, min(part, GROUPS - 1u));
     for (var base = 0u; base < GROUPS; base += STEP) {
-        //REPEAT W_PER
-        w_low[w_at$i] = centred(w$i.low);
-        w_high[w_at$i] = centred(w$i.high);
-        w_factors[w_at$i] = vec4<f32>(w$i.scale, w$i.min, w$i.halves);
-        //UNTIL
-        //REPEAT X_PER
-        if x_at$i < STEP * 64u {
-            x_low[x_at$i] = x$i.low;
-            x_high[x_at$i] = x$i.high;
-            x_factors[x_at$i] = x$i.factors;
-        }
-        //UNTIL
+        w_low[lane] = centred(w.low);
+        w_high[lane] = centred(w.high);
+        w_factors[lane] = vec4<f32>(w.scale, w.min, w.halves);
+        x_low[lane] = x.low;
+        x_high[lane] = x.high;
+        x_factors[lane] = x.factors;
         workgroupBarrier();
         if base + STEP < GROUPS {
-            //REPEAT W_PER
-            w$i = unpack(w_row$i, min(base + STEP + w_at$i / TILE_ROWS, GROUPS - 1u));
-            //UNTIL
-            //REPEAT X_PER
-            x$i = activations(x_row$i, min(base + STEP + x_at$i / 64u, GROUPS - 1u));
-            //UNTIL
+            w = unpack(row, min(base + STEP + part, GROUPS - 1u));
+            x = activations(token, min(base + STEP + part, GROUPS - 1u));
         }
         for (var s = 0u; s < min(STEP, GROUPS - base); s += 1u) {
             let t = s * 64u + line;
@@ -103,7 +91,7 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index
             //UNTIL
             let scales = vec4<f32>(f0.x, f1.x, f2.x, f3.x);
             let weighed = vec4<f32>(f0.y, f1.y, f2.y, f3.y);
-            let r = s * TILE_ROWS + column;
+            let r = s * TILE + column;
             //REPEAT 8
             let wl$i = w_low[r + COLUMNS * $iu];
             let wh$i = w_high[r + COLUMNS * $iu];
@@ -124,10 +112,10 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index
     }
     //REPEAT 8
     for (var j = 0u; j < 4u; j += 1u) {
-        let row = first_row + column + COLUMNS * $iu;
-        let token = first_token + line + 16u * j;
-        if row < ROWS && token < count {
-            emit(row_of(token), token, row, y$i[j]);
+        let j_row = first_row + column + COLUMNS * $iu;
+        let j_token = first_token + line + 16u * j;
+        if j_row < ROWS && j_token < count {
+            emit(row_of(j_token), j_token, j_row, y$i[j]);
         }
     }
     //UNTIL

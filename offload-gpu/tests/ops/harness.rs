@@ -23,20 +23,6 @@ pub(crate) fn gpu() -> Option<Gpu> {
     Some(gpu)
 }
 
-/// The same, taking it that it multiplies matrices, if it says that it can at all.
-pub(crate) fn gpu_of_matrices() -> Option<Gpu> {
-    let mut gpu = gpu()?;
-    gpu.assume_matrices();
-    if !gpu.abilities.matrices {
-        println!(
-            "{} has no cooperative matrices: they were not tested",
-            gpu.name
-        );
-        return None;
-    }
-    Some(gpu)
-}
-
 /// Random numbers that are the same everywhere.
 pub(crate) struct Source(pub(crate) Pcg64Mcg);
 

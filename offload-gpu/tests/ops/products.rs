@@ -1,6 +1,6 @@
 //! Products and embeddings, in every format and both tiers.
 
-use crate::harness::{Source, Stored, Worst, gpu, gpu_of_matrices, graph, run, wide};
+use crate::harness::{Source, Stored, Worst, gpu, graph, run, wide};
 use fidelis_conformance::bound::{self, Weights};
 use fidelis_offload_gpu::format::FORMATS;
 use fidelis_offload_gpu::graph::{Activation, Curve as GpuCurve, Graph, Op, Tier};
@@ -138,57 +138,6 @@ fn fast_products_have_the_bits_of_the_processor() {
 #[test]
 fn decoded_products_are_within_their_bounds() {
     sweep(Tier::F32, "f32");
-}
-
-#[test]
-fn products_of_matrices_have_the_bits_of_the_processor() {
-    let Some(gpu) = gpu_of_matrices() else { return };
-    let gpu = &gpu;
-    for format in FORMATS.iter().filter(|format| !format.is_float) {
-        let (id, mut worst) = (format_of(format.id), Worst::default());
-        let mut source = Source::new(u64::from(format.id) + 100);
-        let width = format.block_len.max(32) * 5;
-        // 64 × 64 a workgroup; and 128 × 64 for the most tokens.
-        for (rows, tokens) in [(1, 33), (67, 16), (130, 65), (16_300, 130)] {
-            if rows > 1000 && format.id != 12 {
-                continue;
-            }
-            let bytes = source.weights(id, rows, width);
-            let input = source.values(width * tokens);
-            let op = Op::MatMul {
-                input: 0,
-                weight: 0,
-                first: 0,
-                residual: None,
-                out: 1,
-            };
-            let weight = Stored {
-                format: id,
-                rows,
-                width,
-                bytes: &bytes,
-            };
-            let graph = graph(op, &[width, rows], tokens, Tier::Fast);
-            let found = run(gpu, graph, &[weight], &[&input], &vec![0; tokens], 0);
-            let row_bytes = bytes.len() / rows;
-            for (r, row) in bytes
-                .chunks_exact(row_bytes)
-                .enumerate()
-                .step_by(rows / 200 + 1)
-            {
-                let weights = Weights::decode(id, row, width);
-                for (t, x) in input.chunks_exact(width).enumerate() {
-                    let exact = wide(x);
-                    let found = found[t * rows + r];
-                    let what = format!("matrices {id} [{rows}, {width}] × {tokens}, {r} {t}");
-                    let bound = bound::product_fast(&weights, &exact);
-                    worst.see(&what, found, dense(id, row, &exact), bound);
-                    worst.same(found, fast(id, row, x));
-                }
-            }
-        }
-        worst.finish(&format!("matrices {id}"));
-    }
 }
 
 /// Two products of the same input, and their gate.

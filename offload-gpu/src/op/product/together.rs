@@ -1,6 +1,6 @@
 //! Several products of few tokens by one kernel, so that none waits for another.
 
-use super::{lanes, per, rows};
+use super::{LANES, ROWS, per};
 use crate::device::Gpu;
 use crate::error::GpuError;
 use crate::format;
@@ -62,12 +62,12 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index
 ",
     );
     let mut kernel = Kernel::new("products", "")
-        .count("ROWS_HERE", rows())
-        .count("TERM_ROWS", rows())
-        .count("LANES", lanes())
-        .count("THREADS", rows() * lanes())
+        .count("ROWS_HERE", ROWS)
+        .count("TERM_ROWS", ROWS)
+        .count("LANES", LANES)
+        .count("THREADS", ROWS * LANES)
         .count("GROUPS", groups)
-        .repeat("PER", per(groups, lanes()))
+        .repeat("PER", per(groups, LANES))
         .read("input", "vec4<u32>", &build.bytes(together.input)?)
         .with(include_str!("../../wgsl/format/read.wgsl"))
         .with(include_str!("../../wgsl/row_room.wgsl"));
@@ -96,7 +96,7 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index
             .write(&format!("out_{i}"), "f32", &build.floats(out)?)
             .with(renamed(&text.concat(), i));
         let from = blocks;
-        blocks += width.div_ceil(rows());
+        blocks += width.div_ceil(ROWS);
         let _ = writeln!(
             main,
             "    if group.x >= {from}u && group.x < {blocks}u {{
