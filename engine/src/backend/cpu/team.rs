@@ -7,16 +7,22 @@ use std::ops::Range;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Condvar, Mutex, PoisonError};
 
-/// Turns of the waiting loop before a worker sleeps: some tens of microseconds.
-const SPINS: usize = 4_000;
+/// Turns of the waiting loop before a worker sleeps: some tens of microseconds, longer than a stage's ends lie apart.
+const SPINS: usize = 1_000;
+
+/// The same where there are more workers than cores: whoever is waited for may need this one's.
+const CROWDED_SPINS: usize = 200;
 
 /// The worker threads of a back end; with one, the caller works itself.
 pub(super) struct Team {
     pool: Option<ThreadPool>,
+    /// Turns of the waiting loop before a worker sleeps.
+    spins: usize,
 }
 
 /// Where the workers of one step wait for parts of it that others have.
 struct Meeting {
+    spins: usize,
     failed: AtomicBool,
     /// A worker is gone: the parts that it had will never be done.
     deserted: AtomicBool,
@@ -45,7 +51,13 @@ impl Team {
             1 => None,
             _ => Some(build(threads).map_err(|source| BackendError::Threads { threads, source })?),
         };
-        Ok(Self { pool })
+        let cores = std::thread::available_parallelism().map_or(1, usize::from);
+        let spins = if threads > cores {
+            CROWDED_SPINS
+        } else {
+            SPINS
+        };
+        Ok(Self { pool, spins })
     }
 
     /// Runs `work` on every worker; whether none failed.
@@ -53,7 +65,7 @@ impl Team {
         let Some(pool) = &self.pool else {
             return Self::alone(work);
         };
-        let meeting = Meeting::new();
+        let meeting = Meeting::new(self.spins);
         pool.broadcast(|context| {
             let member = Member {
                 index: context.index(),
@@ -68,7 +80,7 @@ impl Team {
 
     /// Runs `work` on the calling thread; whether it did not fail.
     pub(super) fn alone(work: impl Fn(&Member<'_>)) -> bool {
-        let meeting = Meeting::new();
+        let meeting = Meeting::new(SPINS);
         work(&Member {
             index: 0,
             meeting: &meeting,
@@ -89,8 +101,9 @@ impl Drop for Unwinding<'_> {
 }
 
 impl Meeting {
-    fn new() -> Self {
+    fn new(spins: usize) -> Self {
         Self {
+            spins,
             failed: AtomicBool::new(false),
             deserted: AtomicBool::new(false),
             sleepers: AtomicUsize::new(0),
@@ -110,7 +123,7 @@ impl Meeting {
 
     /// Spins for a while, then sleeps, until `come`.
     fn wait(&self, come: impl Fn() -> bool) {
-        for _ in 0..SPINS {
+        for _ in 0..self.spins {
             if come() {
                 return;
             }
