@@ -34,7 +34,7 @@ pub(super) fn add(build: &mut Build<'_>, attend: &Attend) -> Result<(), GpuError
     let kernel = Kernel::new("attend", include_str!("../wgsl/attend.wgsl"))
         .count("HEADS", attend.heads)
         .count("WINDOW", cache.window.unwrap_or(0))
-        .repeat("KEYS", largest_divisor(cache.key_width).min(16))
+        .repeat("KEYS", largest_divisor(cache.key_width).min(32))
         .count("TEAM", team)
         .count("WORDS", words.div_ceil(team))
         .repeat("EACH", TOKENS / teams)
@@ -88,7 +88,7 @@ pub(super) fn one(build: &mut Build<'_>, attended: &Attended) -> Result<(), GpuE
         .count("PAIRS", table.frequencies.len())
         .flag("NEIGHBOURS", table.neighbours)
         .flag("NORMS", attended.norms.is_some())
-        .repeat("KEYS", largest_divisor(cache.key_width).min(16))
+        .repeat("KEYS", largest_divisor(cache.key_width).min(32))
         .read("query", "f32", &build.floats(attended.query)?)
         .read("key", "f32", &build.floats(attended.key)?)
         .read("value", "f32", &build.floats(attend.value)?)
@@ -194,7 +194,7 @@ impl Pieces {
         };
         let value_words = cache.value_width.next_multiple_of(2) / pack;
         let key_row = LANES / pack;
-        let keys = largest_divisor(cache.key_width).min(16);
+        let keys = largest_divisor(cache.key_width).min(32);
         Self {
             threads,
             key_row,
@@ -260,7 +260,7 @@ impl Pieces {
                         writeln!(
                             text,
                             "workgroupBarrier();
-if is_last {{ place_key(lane, {d}u, {count}u, own); }}
+if is_last {{ place_key(lane, {d}u, {count}u, own, keeps, first_key); }}
 workgroupBarrier();
 if lane < 128u {{ score = scored(score, {d}u, {count}u, lane); }}
 workgroupBarrier();"

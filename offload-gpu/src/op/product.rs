@@ -255,7 +255,8 @@ fn bytes(
         many.count("MINS", 128)
             .with(include_str!("../wgsl/terms.wgsl"))
     } else {
-        many
+        many.with(include_str!("../wgsl/tile_room.wgsl"))
+            .with(include_str!("../wgsl/product_tile.wgsl"))
     };
     Ok(vec![
         Variant {

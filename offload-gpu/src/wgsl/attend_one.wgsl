@@ -97,15 +97,20 @@ fn check(x: f32) {
     }
 }
 
-// Puts the step's own key in its place among `count` elements of keys, the first of which is `first`.
-fn place_key(lane: u32, first: u32, count: u32, own: u32) {
+// Puts the step's own key in its place among `count` elements of keys, the first of which is `first`; `to`: the place in the cache, for one of
+// the heads that share it.
+fn place_key(lane: u32, first: u32, count: u32, own: u32, keeps: bool, to: u32) {
     for (var d = lane; d < count; d += THREADS) {
         let at = d * KEY_ROW + own / PACK;
-        if PACK == 1u {
-            staged[at] = key_bits[first + d];
-        } else {
+        var word = key_bits[first + d];
+        if PACK == 2u {
+            // The other half is another position's and stays as it is.
             let shift = 16u * (own % 2u);
-            staged[at] = (staged[at] & (0xffff0000u >> shift)) | (key_bits[first + d] << shift);
+            word = (staged[at] & (0xffff0000u >> shift)) | (word << shift);
+        }
+        staged[at] = word;
+        if keeps {
+            keys[to + (first + d) * KEY_ROW + own / PACK] = word;
         }
     }
 }
@@ -154,6 +159,8 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index
     let slot = start % POSITIONS;
     let own = position % 128u;
     let is_last = group.y + 1u == chunks;
+    // One of the heads that share a key and a value adds the step's to the cache.
+    let keeps = is_last && head % share == 0u;
 
     for (var d = lane; d < KEY_WIDTH; d += THREADS) {
         raw[d] = query[head * KEY_WIDTH + d];
@@ -185,6 +192,9 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index
             mine = half_bits(x) | (half_bits(y) << 16u);
         }
         own_value[lane] = mine;
+        if keeps {
+            values[value_word(cache_head, slot + own) + lane] = mine;
+        }
     }
     workgroupBarrier();
     if NORMS {
@@ -250,22 +260,6 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index
         finish(lane, head, lane, divide(sum, total));
     } else if lane < VALUE_WIDTH {
         partials[room + 2u + lane] = sum;
-    }
-    // What the step adds to the cache, by one of the heads that share it.
-    if is_last && head % share == 0u {
-        for (var d = lane; d < KEY_WIDTH; d += THREADS) {
-            let at = key_word(cache_head, d, slot + own);
-            if PACK == 1u {
-                keys[at] = key_bits[d];
-            } else {
-                // The other half is an older position's and stays as it is.
-                let shift = 16u * (own % 2u);
-                keys[at] = (keys[at] & (0xffff0000u >> shift)) | (key_bits[d] << shift);
-            }
-        }
-        if lane < VALUE_WORDS {
-            values[value_word(cache_head, slot + own) + lane] = own_value[lane];
-        }
     }
     if chunks > 1u && lane == 0u {
         partials[room] = peak;
