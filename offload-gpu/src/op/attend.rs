@@ -34,7 +34,7 @@ pub(super) fn add(build: &mut Build<'_>, attend: &Attend) -> Result<(), GpuError
     let kernel = Kernel::new("attend", include_str!("../wgsl/attend.wgsl"))
         .count("HEADS", attend.heads)
         .count("WINDOW", cache.window.unwrap_or(0))
-        .repeat("KEYS", largest_divisor(cache.key_width).min(32))
+        .repeat("KEYS", largest_divisor(cache.key_width).min(16))
         .count("TEAM", team)
         .count("WORDS", words.div_ceil(team))
         .repeat("EACH", TOKENS / teams)
@@ -88,7 +88,9 @@ pub(super) fn one(build: &mut Build<'_>, attended: &Attended) -> Result<(), GpuE
         .count("PAIRS", table.frequencies.len())
         .flag("NEIGHBOURS", table.neighbours)
         .flag("NORMS", attended.norms.is_some())
-        .repeat("KEYS", largest_divisor(cache.key_width).min(32))
+        .repeat("KEY_FOURS", largest_divisor(cache.key_width).min(32) / 4)
+        .repeat("VALUE_FOURS", pieces.positions.min(32) / 4)
+        .repeat("SIXTEENTHS", cache.key_width / 16)
         .read("query", "f32", &build.floats(attended.query)?)
         .read("key", "f32", &build.floats(attended.key)?)
         .read("value", "f32", &build.floats(attend.value)?)
@@ -163,6 +165,7 @@ fn threads(gpu: &Gpu, cache: &Cache) -> usize {
 pub(super) fn can_attend(gpu: &Gpu, cache: &Cache) -> bool {
     gpu.abilities.storage_buffers >= 12
         && threads(gpu, cache) <= gpu.abilities.workgroup as usize
+        && cache.key_width.is_multiple_of(16)
         && cache.key_width <= 512
         && cache.value_width <= 512
 }
@@ -201,7 +204,7 @@ impl Pieces {
             key_width: cache.key_width,
             value_words,
             elements: (room / key_row / keys * keys).min(cache.key_width),
-            positions: (room / value_words / 8 * 8).min(LANES),
+            positions: (1 << (room / value_words).ilog2()).min(LANES),
         }
     }
 
