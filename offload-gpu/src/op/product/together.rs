@@ -1,6 +1,6 @@
 //! Several products of the same input by one kernel, so that none waits for another.
 
-use super::{LANES, ROWS, TILE, TILES_FROM, per};
+use super::{LANES, MOST_PER, ROWS, TILE, TILES_FROM, per};
 use crate::device::Gpu;
 use crate::error::GpuError;
 use crate::format;
@@ -126,7 +126,7 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index
         .count("LANES", LANES)
         .count("THREADS", way.lanes)
         .count("GROUPS", groups)
-        .repeat("PER", per(groups, LANES))
+        .repeat("PER", per(groups, LANES, MOST_PER))
         .read("input", "vec4<u32>", &build.bytes(together.input)?)
         .with(include_str!("../../wgsl/format/read.wgsl"))
         .with(way.room);
