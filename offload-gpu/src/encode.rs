@@ -137,8 +137,8 @@ pub(crate) fn await_words(landing: &wgpu::Buffer, bytes: u64) -> Awaited<'_> {
 }
 
 impl Awaited<'_> {
-    /// Waits, and takes it.
-    pub(crate) fn words(self, gpu: &Gpu) -> Result<Vec<u32>, GpuError> {
+    /// Waits, and shows it to `take`.
+    pub(crate) fn words<R>(self, gpu: &Gpu, take: impl FnOnce(&[u32]) -> R) -> Result<R, GpuError> {
         let state = &self.state;
         gpu.wait(|| state.load(Ordering::Acquire) != 0)?;
         let refused = |why: String| GpuError::Refused {
@@ -150,17 +150,27 @@ impl Awaited<'_> {
             return Err(refused("the memory cannot be mapped".to_owned()));
         }
         let view = self.landing.get_mapped_range(0..self.bytes);
-        let words = view.map(|view| bytemuck::pod_collect_to_vec(&view));
-        let words = words.map_err(|error| refused(error.to_string()));
+        let taken = match &view {
+            Ok(view) => bytemuck::try_cast_slice(view)
+                .map(take)
+                .map_err(|error| refused(error.to_string())),
+            Err(error) => Err(refused(error.to_string())),
+        };
+        drop(view);
         self.landing.unmap();
         gpu.check("a step")?;
-        words
+        taken
     }
 }
 
-/// Waits for the step and takes what it left.
-pub(crate) fn read(gpu: &Gpu, landing: &wgpu::Buffer, bytes: u64) -> Result<Vec<u32>, GpuError> {
-    await_words(landing, bytes).words(gpu)
+/// Waits for the step and shows what it left to `take`.
+pub(crate) fn read<R>(
+    gpu: &Gpu,
+    landing: &wgpu::Buffer,
+    bytes: u64,
+    take: impl FnOnce(&[u32]) -> R,
+) -> Result<R, GpuError> {
+    await_words(landing, bytes).words(gpu, take)
 }
 
 /// What kernels found.

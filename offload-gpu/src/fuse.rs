@@ -259,7 +259,7 @@ fn together(graph: &Graph, at: usize) -> Option<Shortcut> {
     (at < last && all.iter().all(|(id, _)| *id == input)).then(|| Shortcut {
         at,
         others: vec![first, first + 1],
-        below: 8,
+        below: u32::MAX,
         kind: ShortcutKind::Together(Together { input, products }),
     })
 }

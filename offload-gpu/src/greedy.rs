@@ -74,7 +74,7 @@ impl Plan {
             let Some(first) = awaited.pop_front() else {
                 break;
             };
-            let words = first.words(gpu)?;
+            let words = first.words(gpu, |words| [words[0], words[1]])?;
             if let Err(error) = faults(words[0]) {
                 self.faulty = true;
                 return Err(error);

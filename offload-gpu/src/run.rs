@@ -112,29 +112,8 @@ impl Plan {
             .landing
             .as_ref()
             .ok_or_else(|| GpuError::invalid("no landing"))?;
-        let words = read(gpu, landing, bytes)?;
-        let mut words = &words[..];
-        let mut next = |count: usize| {
-            let (now, later) = words.split_at(count);
-            words = later;
-            now
-        };
-        faults(next(1)[0])?;
+        read(gpu, landing, bytes, |words| take(words, outcome, places))??;
         self.faulty = false;
-        if let Some(chosen) = &mut outcome.chosen {
-            **chosen = next(1)[0];
-        }
-        if let Some(found) = &mut outcome.logits {
-            let values: &[f32] = bytemuck::cast_slice(next(found.len()));
-            if !values.iter().all(|value| value.is_finite()) {
-                return Err(GpuError::NonFinite { what: "the logits" });
-            }
-            found.copy_from_slice(values);
-        }
-        for place in places {
-            let values: &[f32] = bytemuck::cast_slice(next(place.values.len()));
-            place.values.copy_from_slice(values);
-        }
         self.read = step.position + step.count;
         Ok(())
     }
@@ -305,6 +284,40 @@ impl Plan {
             gpu.queue.write_buffer(&self.faults, 0, &[0; 4]);
         }
     }
+}
+
+/// Copies what a step left, in the order of [`Plan::encode`], to where it is wanted.
+fn take(
+    words: &[u32],
+    outcome: &mut Outcome<'_>,
+    places: &mut [Place<'_>],
+) -> Result<(), GpuError> {
+    let mut words = words;
+    let mut next = |count: usize| {
+        let (now, later) = words.split_at(count);
+        words = later;
+        now
+    };
+    faults(next(1)[0])?;
+    if let Some(chosen) = &mut outcome.chosen {
+        **chosen = next(1)[0];
+    }
+    if let Some(found) = &mut outcome.logits {
+        let bits = next(found.len());
+        // The largest without its sign: all at once, which is quicker than to stop at the first.
+        let most = bits
+            .iter()
+            .fold(0, |most, word| (word & 0x7fff_ffff).max(most));
+        if most >= f32::INFINITY.to_bits() {
+            return Err(GpuError::NonFinite { what: "the logits" });
+        }
+        found.copy_from_slice(bytemuck::cast_slice(bits));
+    }
+    for place in places {
+        let bits = next(place.values.len());
+        place.values.copy_from_slice(bytemuck::cast_slice(bits));
+    }
+    Ok(())
 }
 
 /// For how many positions angles are computed at a time when tokens come one by one.

@@ -111,7 +111,7 @@ fn times(
     let landed = landing(gpu, bytes)?;
     encoder.copy_buffer_to_buffer(&resolved, 0, &landed, 0, bytes);
     gpu.queue.submit([encoder.finish()]);
-    let words = read(gpu, &landed, bytes)?;
+    let words = read(gpu, &landed, bytes, <[u32]>::to_vec)?;
     let period = f64::from(gpu.queue.get_timestamp_period());
     let each = words.as_chunks::<4>().0.iter().map(|[a, b, c, d]| {
         let time = |low: &u32, high: &u32| u64::from(*low) | u64::from(*high) << 32;

@@ -88,7 +88,9 @@ pub(super) fn one(build: &mut Build<'_>, attended: &Attended) -> Result<(), GpuE
         .count("PAIRS", table.frequencies.len())
         .flag("NEIGHBOURS", table.neighbours)
         .flag("NORMS", attended.norms.is_some())
-        .repeat("KEYS", largest_divisor(cache.key_width).min(16))
+        .repeat("KEY_FOURS", largest_divisor(cache.key_width).min(32) / 4)
+        .repeat("VALUE_FOURS", pieces.positions.min(32) / 4)
+        .repeat("SIXTEENTHS", cache.key_width / 16)
         .read("query", "f32", &build.floats(attended.query)?)
         .read("key", "f32", &build.floats(attended.key)?)
         .read("value", "f32", &build.floats(attend.value)?)
@@ -163,6 +165,7 @@ fn threads(gpu: &Gpu, cache: &Cache) -> usize {
 pub(super) fn can_attend(gpu: &Gpu, cache: &Cache) -> bool {
     gpu.abilities.storage_buffers >= 12
         && threads(gpu, cache) <= gpu.abilities.workgroup as usize
+        && cache.key_width.is_multiple_of(16)
         && cache.key_width <= 512
         && cache.value_width <= 512
 }
@@ -194,14 +197,14 @@ impl Pieces {
         };
         let value_words = cache.value_width.next_multiple_of(2) / pack;
         let key_row = LANES / pack;
-        let keys = largest_divisor(cache.key_width).min(16);
+        let keys = largest_divisor(cache.key_width).min(32);
         Self {
             threads,
             key_row,
             key_width: cache.key_width,
             value_words,
             elements: (room / key_row / keys * keys).min(cache.key_width),
-            positions: (room / value_words / 8 * 8).min(LANES),
+            positions: (1 << (room / value_words).ilog2()).min(LANES),
         }
     }
 
@@ -260,7 +263,7 @@ impl Pieces {
                         writeln!(
                             text,
                             "workgroupBarrier();
-if is_last {{ place_key(lane, {d}u, {count}u, own); }}
+if is_last {{ place_key(lane, {d}u, {count}u, own, keeps, first_key); }}
 workgroupBarrier();
 if lane < 128u {{ score = scored(score, {d}u, {count}u, lane); }}
 workgroupBarrier();"

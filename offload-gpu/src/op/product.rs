@@ -28,6 +28,9 @@ const ROWS: usize = 8;
 /// Lanes that share a row.
 const LANES: usize = 32;
 
+/// Products of no more rows have workgroups of twice as many.
+const FEW_ROWS: usize = 2112;
+
 /// Rows, and tokens, of a workgroup that unpacks weights for many tokens.
 const TILE: usize = 64;
 
@@ -90,10 +93,23 @@ const GATED_LANES: usize = 8;
 /// Groups of weights that are on their way to one of them at a time, at most: two workgroups share a processor's registers.
 const GATED_PER: usize = 4;
 
-/// Groups of a row that are a lane's, as far as they are on their way at a time.
-fn per(groups: usize, lanes: usize) -> usize {
-    let rounds = groups.div_ceil(lanes * MOST_PER);
+/// Groups of a row that are a lane's, as far as they are on their way at a time: all, or equal shares of them, of `most` at most.
+fn per(groups: usize, lanes: usize, most: usize) -> usize {
+    let rounds = groups.div_ceil(lanes * most);
     groups.div_ceil(lanes * rounds.max(1))
+}
+
+/// Rows that a workgroup computes of one token: more where there are few, so that a large device computes all at once.
+fn rows_here(gpu: &Gpu, rows: usize, per: usize) -> usize {
+    let tile = LANES * per;
+    let (lanes, bytes) = (2 * ROWS * LANES, 16 * ROWS * (tile | 1) + 48 * tile);
+    let fits = lanes <= gpu.abilities.workgroup as usize
+        && bytes <= gpu.abilities.workgroup_bytes as usize;
+    if rows <= FEW_ROWS && fits {
+        2 * ROWS
+    } else {
+        ROWS
+    }
 }
 
 /// Whether two products can be made and gated by one kernel.
@@ -132,10 +148,7 @@ pub(super) fn gated(build: &mut Build<'_>, gated: &Gated, at: usize) -> Result<(
         .count("WIDTH_OUT", width)
         .count("LANES", GATED_LANES)
         .count("TERM_ROWS", 64)
-        .repeat(
-            "PER",
-            per(gate.shape.width / 32, GATED_LANES).min(GATED_PER),
-        )
+        .repeat("PER", per(gate.shape.width / 32, GATED_LANES, GATED_PER))
         .with(include_str!("../wgsl/row_room.wgsl"))
         .with(include_str!("../wgsl/row_sums.wgsl"))
         .read("input", "vec4<u32>", &build.bytes(gated.input)?)
@@ -222,7 +235,8 @@ fn bytes(
 ) -> Result<Vec<Variant>, GpuError> {
     let input = build.bytes(product.input)?;
     let tail = build.in_tail();
-    let each = per(piece.weight.shape.width / 32, LANES);
+    let each = per(piece.weight.shape.width / 32, LANES, MOST_PER);
+    let here = rows_here(build.gpu, piece.rows, each);
     let few = kernel(
         build,
         "product_bytes",
@@ -230,10 +244,10 @@ fn bytes(
         product,
         piece,
     )?
-    .count("ROWS_HERE", ROWS)
-    .count("TERM_ROWS", ROWS)
+    .count("ROWS_HERE", here)
+    .count("TERM_ROWS", here)
     .count("LANES", LANES)
-    .count("THREADS", ROWS * LANES)
+    .count("THREADS", here * LANES)
     .repeat("PER", each)
     .with(include_str!("../wgsl/row_room.wgsl"))
     .with(include_str!("../wgsl/row_sums.wgsl"))
@@ -255,12 +269,13 @@ fn bytes(
         many.count("MINS", 128)
             .with(include_str!("../wgsl/terms.wgsl"))
     } else {
-        many
+        many.with(include_str!("../wgsl/tile_room.wgsl"))
+            .with(include_str!("../wgsl/product_tile.wgsl"))
     };
     Ok(vec![
         Variant {
             from_rows: 1,
-            x: piece.rows.div_ceil(ROWS),
+            x: piece.rows.div_ceil(here),
             y: Lines::Rows(1),
             dispatch: build.build(few, tail)?,
         },

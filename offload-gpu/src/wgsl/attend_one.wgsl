@@ -13,7 +13,9 @@ var<workgroup> turns: array<f32, 2u * PAIRS>;
 var<workgroup> query_part: array<f32, KEY_WIDTH>;
 // As it is remembered.
 var<workgroup> key_bits: array<u32, KEY_WIDTH>;
+var<workgroup> queries: array<vec4<f32>, KEY_WIDTH / 4u>;
 var<workgroup> scores: array<f32, 128>;
+var<workgroup> weights: array<vec4<f32>, 32>;
 var<workgroup> tops: array<f32, 16>;
 var<workgroup> partial: array<f32, 16>;
 var<workgroup> squares: array<Wide, 32>;
@@ -43,11 +45,14 @@ fn element_of(word: u32, index: u32) -> f32 {
 // The inverses of the root mean squares of query and key. All lanes call it.
 fn find_inverses(lane: u32) {
     if lane < 32u {
-        let begin = (lane / 16u) * KEY_WIDTH;
+        let begin = (lane / 16u) * KEY_WIDTH + lane % 16u;
         var sum = wide_zero();
-        for (var i = lane % 16u; i < KEY_WIDTH; i += 16u) {
-            sum = wide_add_square(sum, raw[begin + i]);
-        }
+        //REPEAT SIXTEENTHS
+        let x$i = raw[begin + 16u * $iu];
+        //UNTIL
+        //REPEAT SIXTEENTHS
+        sum = wide_add_square(sum, x$i);
+        //UNTIL
         squares[lane] = sum;
     }
     workgroupBarrier();
@@ -97,15 +102,20 @@ fn check(x: f32) {
     }
 }
 
-// Puts the step's own key in its place among `count` elements of keys, the first of which is `first`.
-fn place_key(lane: u32, first: u32, count: u32, own: u32) {
+// Puts the step's own key in its place among `count` elements of keys, the first of which is `first`; `to`: the place in the cache, for one of
+// the heads that share it.
+fn place_key(lane: u32, first: u32, count: u32, own: u32, keeps: bool, to: u32) {
     for (var d = lane; d < count; d += THREADS) {
         let at = d * KEY_ROW + own / PACK;
-        if PACK == 1u {
-            staged[at] = key_bits[first + d];
-        } else {
+        var word = key_bits[first + d];
+        if PACK == 2u {
+            // The other half is another position's and stays as it is.
             let shift = 16u * (own % 2u);
-            staged[at] = (staged[at] & (0xffff0000u >> shift)) | (key_bits[first + d] << shift);
+            word = (staged[at] & (0xffff0000u >> shift)) | (word << shift);
+        }
+        staged[at] = word;
+        if keeps {
+            keys[to + (first + d) * KEY_ROW + own / PACK] = word;
         }
     }
 }
@@ -113,13 +123,19 @@ fn place_key(lane: u32, first: u32, count: u32, own: u32) {
 // Goes on with a position's score by `count` elements of keys, the first of which is `first`.
 fn scored(start: f32, first: u32, count: u32, lane: u32) -> f32 {
     var score = start;
-    for (var d = 0u; d < count; d += KEYS) {
-        //REPEAT KEYS
-        let k$i = staged[(d + $iu) * KEY_ROW + lane / PACK];
-        let q$i = query_part[first + d + $iu];
+    for (var d = 0u; d < count; d += 4u * KEY_FOURS) {
+        //REPEAT KEY_FOURS
+        let q$i = queries[(first + d) / 4u + $iu];
+        let k$0 = staged[(d + $0u) * KEY_ROW + lane / PACK];
+        let k$1 = staged[(d + $1u) * KEY_ROW + lane / PACK];
+        let k$2 = staged[(d + $2u) * KEY_ROW + lane / PACK];
+        let k$3 = staged[(d + $3u) * KEY_ROW + lane / PACK];
         //UNTIL
-        //REPEAT KEYS
-        score = added(score, times(q$i, element_of(k$i, lane)));
+        //REPEAT KEY_FOURS
+        score = added(score, times(q$i.x, element_of(k$0, lane)));
+        score = added(score, times(q$i.y, element_of(k$1, lane)));
+        score = added(score, times(q$i.z, element_of(k$2, lane)));
+        score = added(score, times(q$i.w, element_of(k$3, lane)));
         //UNTIL
     }
     return score;
@@ -128,13 +144,19 @@ fn scored(start: f32, first: u32, count: u32, lane: u32) -> f32 {
 // Goes on with element `d` of the weighted sum by values up to position `to`, the first of which is of position `first`.
 fn weighed(start: f32, first: u32, to: u32, d: u32) -> f32 {
     var sum = start;
-    for (var p = 0u; p < VALUE_PIECE && first + p < to; p += 8u) {
-        //REPEAT 8
-        let v$i = staged[(p + $iu) * VALUE_WORDS + d / PACK];
-        let w$i = scores[first + p + $iu];
+    for (var p = 0u; p < VALUE_PIECE && first + p < to; p += 4u * VALUE_FOURS) {
+        //REPEAT VALUE_FOURS
+        let w$i = weights[(first + p) / 4u + $iu];
+        let v$0 = staged[(p + $0u) * VALUE_WORDS + d / PACK];
+        let v$1 = staged[(p + $1u) * VALUE_WORDS + d / PACK];
+        let v$2 = staged[(p + $2u) * VALUE_WORDS + d / PACK];
+        let v$3 = staged[(p + $3u) * VALUE_WORDS + d / PACK];
         //UNTIL
-        //REPEAT 8
-        sum = added(sum, times(w$i, element_of(v$i, d)));
+        //REPEAT VALUE_FOURS
+        sum = added(sum, times(w$i.x, element_of(v$0, d)));
+        sum = added(sum, times(w$i.y, element_of(v$1, d)));
+        sum = added(sum, times(w$i.z, element_of(v$2, d)));
+        sum = added(sum, times(w$i.w, element_of(v$3, d)));
         //UNTIL
     }
     return sum;
@@ -154,6 +176,8 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index
     let slot = start % POSITIONS;
     let own = position % 128u;
     let is_last = group.y + 1u == chunks;
+    // One of the heads that share a key and a value adds the step's to the cache.
+    let keeps = is_last && head % share == 0u;
 
     for (var d = lane; d < KEY_WIDTH; d += THREADS) {
         raw[d] = query[head * KEY_WIDTH + d];
@@ -185,6 +209,9 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index
             mine = half_bits(x) | (half_bits(y) << 16u);
         }
         own_value[lane] = mine;
+        if keeps {
+            values[value_word(cache_head, slot + own) + lane] = mine;
+        }
     }
     workgroupBarrier();
     if NORMS {
@@ -206,6 +233,9 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index
 
     let begin = max(first, start) - start;
     let to = min(end, start + 128u) - start;
+    for (var i = lane; i < KEY_WIDTH / 4u; i += THREADS) {
+        queries[i] = vec4<f32>(query_part[4u * i], query_part[4u * i + 1u], query_part[4u * i + 2u], query_part[4u * i + 3u]);
+    }
     var score = 0.0;
     //KEYS
     let visible = lane >= begin && lane < to;
@@ -234,6 +264,9 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index
         scores[lane] = select(0.0, exponential(exact(score - peak)), visible);
     }
     workgroupBarrier();
+    if lane < 32u {
+        weights[lane] = vec4<f32>(scores[4u * lane], scores[4u * lane + 1u], scores[4u * lane + 2u], scores[4u * lane + 3u]);
+    }
     if lane < 16u {
         var sum = 0.0;
         //REPEAT 8
@@ -250,22 +283,6 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index
         finish(lane, head, lane, divide(sum, total));
     } else if lane < VALUE_WIDTH {
         partials[room + 2u + lane] = sum;
-    }
-    // What the step adds to the cache, by one of the heads that share it.
-    if is_last && head % share == 0u {
-        for (var d = lane; d < KEY_WIDTH; d += THREADS) {
-            let at = key_word(cache_head, d, slot + own);
-            if PACK == 1u {
-                keys[at] = key_bits[d];
-            } else {
-                // The other half is an older position's and stays as it is.
-                let shift = 16u * (own % 2u);
-                keys[at] = (keys[at] & (0xffff0000u >> shift)) | (key_bits[d] << shift);
-            }
-        }
-        if lane < VALUE_WORDS {
-            values[value_word(cache_head, slot + own) + lane] = own_value[lane];
-        }
     }
     if chunks > 1u && lane == 0u {
         partials[room] = peak;

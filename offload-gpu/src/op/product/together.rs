@@ -1,6 +1,6 @@
-//! Several products of few tokens by one kernel, so that none waits for another.
+//! Several products of the same input by one kernel, so that none waits for another.
 
-use super::{LANES, ROWS, per};
+use super::{LANES, MOST_PER, ROWS, TILE, TILES_FROM, per};
 use crate::device::Gpu;
 use crate::error::GpuError;
 use crate::format;
@@ -12,7 +12,7 @@ use crate::plan::{Build, Lines, Variant};
 use std::fmt::Write as _;
 
 /// What every product has of its own in the kernel's text.
-const OWN: [&str; 21] = [
+const OWN: [&str; 24] = [
     "FIRST",
     "HALVES",
     "MIN",
@@ -23,14 +23,17 @@ const OWN: [&str; 21] = [
     "PLANE_2",
     "PLANE_3",
     "ROWS",
+    "centred",
     "emit",
     "half_at",
     "leave",
     "out",
     "product_of",
     "product_rows",
+    "product_tile",
     "sub_scale",
     "summed",
+    "total",
     "unpack",
     "weight_fours",
     "weight_words",
@@ -46,31 +49,87 @@ pub(in crate::op) fn can_join(
     let fits = |&(weight, _, _): &(usize, usize, usize)| {
         let shape = weights[weight];
         let parts = format::parts(shape.format, shape.rows, shape.width, gpu.binding_limit);
-        !shape.format.is_float && parts.is_ok_and(|parts| parts.len() == 1)
+        // Only `Q2_K` has minima of halves, which tiles do not know.
+        !shape.format.is_float && shape.format.id != 10 && parts.is_ok_and(|parts| parts.len() == 1)
     };
     graph.tier == Tier::Fast
         && gpu.abilities.storage_buffers >= 12
         && together.products.iter().all(fits)
 }
 
+/// How the products of a step are divided among workgroups.
+struct Way {
+    name: &'static str,
+    /// From so many tokens on.
+    from_rows: u32,
+    lanes: usize,
+    /// Rows of a workgroup.
+    rows: usize,
+    /// Tokens of a workgroup.
+    tokens: u32,
+    /// What all products share.
+    room: &'static str,
+    /// What each has of its own.
+    own: &'static [&'static str],
+    function: &'static str,
+}
+
+const WAYS: [Way; 2] = [
+    Way {
+        name: "products",
+        from_rows: 1,
+        lanes: ROWS * LANES,
+        rows: ROWS,
+        tokens: 1,
+        room: include_str!("../../wgsl/row_room.wgsl"),
+        own: &[
+            include_str!("../../wgsl/terms.wgsl"),
+            include_str!("../../wgsl/row_sums.wgsl"),
+            include_str!("../../wgsl/product_rows.wgsl"),
+        ],
+        function: "product_rows",
+    },
+    Way {
+        name: "tiles",
+        from_rows: TILES_FROM,
+        lanes: 128,
+        rows: TILE,
+        tokens: 64,
+        room: include_str!("../../wgsl/tile_room.wgsl"),
+        own: &[include_str!("../../wgsl/product_tile.wgsl")],
+        function: "product_tile",
+    },
+];
+
 /// The products.
 pub(in crate::op) fn join(build: &mut Build<'_>, together: &Together) -> Result<(), GpuError> {
+    let tail = build.in_tail();
+    let variants = WAYS.iter().map(|way| variant(build, together, way));
+    let variants = variants.collect::<Result<Vec<_>, _>>()?;
+    build.stage(variants, tail);
+    for &(_, _, out) in &together.products {
+        build.quantise_after(out)?;
+    }
+    Ok(())
+}
+
+fn variant(build: &Build<'_>, together: &Together, way: &Way) -> Result<Variant, GpuError> {
     let groups = build.width(together.input) / 32;
     let mut main = String::from(
         "@compute @workgroup_size(THREADS)
 fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index) lane: u32) {
 ",
     );
-    let mut kernel = Kernel::new("products", "")
+    let mut kernel = Kernel::new(way.name, "")
         .count("ROWS_HERE", ROWS)
         .count("TERM_ROWS", ROWS)
         .count("LANES", LANES)
-        .count("THREADS", ROWS * LANES)
+        .count("THREADS", way.lanes)
         .count("GROUPS", groups)
-        .repeat("PER", per(groups, LANES))
+        .repeat("PER", per(groups, LANES, MOST_PER))
         .read("input", "vec4<u32>", &build.bytes(together.input)?)
         .with(include_str!("../../wgsl/format/read.wgsl"))
-        .with(include_str!("../../wgsl/row_room.wgsl"));
+        .with(way.room);
     let mut blocks = 0;
     for (i, &(weight, first, out)) in together.products.iter().enumerate() {
         let weight = build.weight(weight);
@@ -82,9 +141,7 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index
         let text = [
             include_str!("../../wgsl/format/half.wgsl"),
             format.source,
-            include_str!("../../wgsl/terms.wgsl"),
-            include_str!("../../wgsl/row_sums.wgsl"),
-            include_str!("../../wgsl/product_rows.wgsl"),
+            &way.own.concat(),
             "fn emit(source: u32, line: u32, j: u32, y: f32) {\n    out[source * OUT_WIDTH + j] = y;\n}\n",
         ];
         kernel = kernel
@@ -96,27 +153,22 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index
             .write(&format!("out_{i}"), "f32", &build.floats(out)?)
             .with(renamed(&text.concat(), i));
         let from = blocks;
-        blocks += width.div_ceil(ROWS);
+        blocks += width.div_ceil(way.rows);
         let _ = writeln!(
             main,
             "    if group.x >= {from}u && group.x < {blocks}u {{
-        product_rows_{i}(lane, group.x - {from}u, group.y);
-    }}"
+        {}_{i}(lane, group.x - {from}u, group.y);
+    }}",
+            way.function
         );
     }
     main.push_str("}\n");
-    let tail = build.in_tail();
-    let variant = Variant {
-        from_rows: 1,
+    Ok(Variant {
+        from_rows: way.from_rows,
         x: blocks,
-        y: Lines::Rows(1),
-        dispatch: build.build(kernel.with(main), tail)?,
-    };
-    build.stage(vec![variant], tail);
-    for &(_, _, out) in &together.products {
-        build.quantise_after(out)?;
-    }
-    Ok(())
+        y: Lines::Rows(way.tokens),
+        dispatch: build.build(kernel.with(main), build.in_tail())?,
+    })
 }
 
 /// The text with the names that are a product's own ending in its number.
