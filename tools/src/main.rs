@@ -1,17 +1,20 @@
-//! The command line: chat, run, verify, tokenize, inspect, quantize, synth, bench, devices.
+//! The command line: chat, run, verify, conformance, doctor, trace, tokenize, inspect, quantize, synth, bench, devices.
 
 #![forbid(unsafe_code)]
 
 mod bench;
 mod chat;
+mod conformance;
 mod demo;
 mod device;
 mod devices;
+mod doctor;
 mod flags;
 mod inspect;
 mod interrupt;
 mod load;
 mod mix;
+mod observe;
 mod output;
 mod probe;
 mod progress;
@@ -23,6 +26,7 @@ mod shapes;
 mod synth;
 mod template;
 mod tokenize;
+mod trace;
 mod verify;
 
 use clap::{Parser, Subcommand};
@@ -44,6 +48,12 @@ enum Command {
     Run(Box<run::Run>),
     /// Replay a receipt of `run --receipt` and say whether every bit agrees.
     Verify(verify::Verify),
+    /// Compare two ways of running a model, or another engine's recording: which operation is wrong, and why.
+    Conformance(Box<conformance::Conformance>),
+    /// Find out what is wrong with a model file, or with what another engine makes of it.
+    Doctor(Box<doctor::Doctor>),
+    /// Record the checkpoints of a run.
+    Trace(Box<trace::Trace>),
     /// Show the tokens of a text.
     Tokenize(tokenize::Tokenize),
     /// Show what is in a model file.
@@ -72,6 +82,15 @@ fn main() -> ExitCode {
         Command::Chat(chat) => chat.execute(),
         Command::Run(run) => run.execute(),
         Command::Verify(verify) => verify.execute(),
+        Command::Conformance(conformance) => match conformance.execute() {
+            Ok(code) => return code,
+            Err(error) => Err(error),
+        },
+        Command::Doctor(doctor) => match doctor.execute() {
+            Ok(code) => return code,
+            Err(error) => Err(error),
+        },
+        Command::Trace(trace) => trace.execute(),
         Command::Tokenize(tokenize) => tokenize.execute(),
         Command::Inspect(inspect) => inspect.execute(),
         Command::Quantize(quantize) => quantize.execute(),

@@ -16,7 +16,7 @@ pub enum Remembered {
 
 impl Remembered {
     /// By how much each element may move.
-    fn moved(self, row: &[f64]) -> Vec<f64> {
+    pub(crate) fn moved(self, row: &[f64]) -> Vec<f64> {
         let byte = |group: &[f64]| {
             let peak = group.iter().fold(0.0_f64, |peak, x| peak.max(x.abs()));
             let step = peak / 127.0 * (0.5 + 127.0 * 5.0 * ROUNDING) + 127.0 * UNDERFLOW;

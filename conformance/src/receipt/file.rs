@@ -5,12 +5,12 @@ use std::fs::{self, File};
 use std::io::{self, Write};
 use std::path::Path;
 
-/// Writes `text` to a file beside `path` and renames that, so that `path` never holds half of it.
+/// Writes `text`, or any bytes, to a file beside `path` and renames that, so that `path` never holds half of it.
 ///
 /// # Errors
 ///
 /// [`ReceiptError::File`] if the folder cannot be written to; nothing is left behind then.
-pub fn write_atomically(path: &Path, text: &str) -> Result<(), ReceiptError> {
+pub fn write_atomically(path: &Path, text: impl AsRef<[u8]>) -> Result<(), ReceiptError> {
     let failed = |source| ReceiptError::File {
         action: "write",
         path: path.to_owned(),
@@ -25,7 +25,7 @@ pub fn write_atomically(path: &Path, text: &str) -> Result<(), ReceiptError> {
     let beside = path.with_file_name(beside);
     let write = || -> io::Result<()> {
         let mut file = File::create_new(&beside)?;
-        file.write_all(text.as_bytes())?;
+        file.write_all(text.as_ref())?;
         // The content must be on the disk before the name is.
         file.sync_all()?;
         fs::rename(&beside, path)
