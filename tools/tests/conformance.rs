@@ -348,3 +348,50 @@ fn the_doctor_says_what_is_wrong() {
     assert!(said.contains("rope-theta-wrong"), "{said}");
     ends(3, &["doctor", "no-such-file.gguf"]);
 }
+
+/// The plug-in of plain loops keeps the contract, a device of it that mixes up its lanes does not, and what is none is refused.
+#[test]
+#[cfg(any(unix, windows))]
+fn a_plug_in_is_judged_by_the_program() {
+    let path = fidelis_offload_reference::path().expect("a path");
+    let plugin = ["conformance", "--plugin", text(&path)];
+    let said = ends(0, &plugin);
+    assert!(said.contains("agree: "), "{said}");
+    for group in ["contract", "product", "attention", "behaviour"] {
+        assert!(said.contains(group), "{group}: {said}");
+    }
+    let halves = fidelis_offload_reference::Fault::Halves.index().to_string();
+    let said = ends(2, &[&plugin[..], &["--device", &halves]].concat());
+    assert!(said.contains("DIVERGE"), "{said}");
+    assert!(
+        said.contains("WRONG        product: F32 64 × 100: logits"),
+        "{said}"
+    );
+    let said = ends(3, &["conformance", "--plugin", text(&oracle("Cargo.toml"))]);
+    assert!(said.contains("cannot be loaded as a library"), "{said}");
+    let said = ends(3, &[&plugin[..], &["--device", "99"]].concat());
+    assert!(said.contains("there is none with the number 99"), "{said}");
+    let model = oracle("oracle/gemma3-f32.gguf");
+    let candidate = format!("plugin:{}", text(&path));
+    for arguments in [
+        &["conformance", text(&model), "--candidate", &candidate][..],
+        &["conformance", text(&model), "--plugin", text(&path)],
+    ] {
+        let said = ends(0, arguments);
+        assert!(said.contains("reference plug-in"), "{said}");
+    }
+    let halved = [
+        "conformance",
+        text(&model),
+        "--plugin",
+        text(&path),
+        "--device",
+        &halves,
+    ];
+    let said = ends(2, &halved);
+    assert!(said.contains("blk.0.attn_q"), "{said}");
+    // None lies beside the tests' program.
+    let said = ends(3, &["conformance", text(&model), "--candidate", "gpu"]);
+    assert!(said.contains("no plug-in at"), "{said}");
+    ends(1, &["conformance", "--candidate", "gpu:x"]);
+}
