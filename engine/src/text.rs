@@ -7,6 +7,7 @@ mod fragments;
 mod spm;
 mod stream;
 mod template_functions;
+mod texts;
 mod vocabulary;
 mod words;
 
@@ -139,12 +140,12 @@ impl Tokenizer {
 
     /// The token as the file spells it.
     pub fn token_text(&self, id: u32) -> Option<&str> {
-        self.vocabulary.tokens.get(id as usize).map(String::as_str)
+        self.vocabulary.tokens.get(id)
     }
 
     /// The token that the file spells so.
     pub fn token_id(&self, text: &str) -> Option<u32> {
-        self.vocabulary.ids.get(text).copied()
+        self.vocabulary.tokens.id(text)
     }
 
     /// Whether a token ends a generation.

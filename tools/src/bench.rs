@@ -1,6 +1,7 @@
 //! `fidelis bench`: tokens per second, beside the machine's limits.
 
 mod device;
+mod kernels;
 
 use crate::load::{ModelOptions, Source};
 use crate::probe::{self, Limits};
@@ -10,6 +11,7 @@ use clap::Args;
 use fidelis_engine::backend::{Backend, CacheFormat, CpuBackend, CpuSettings, Logits, Step};
 use fidelis_engine::graph::{Cache, Graph, Op};
 use fidelis_engine::model::Model;
+use fidelis_simd::Level;
 use fidelis_simd::attend::KEY_BLOCK;
 use std::collections::BTreeSet;
 use std::time::Instant;
@@ -33,6 +35,9 @@ pub(crate) struct Bench {
     /// Numbers of threads, separated by commas, instead of --threads.
     #[arg(long, value_delimiter = ',')]
     thread_list: Vec<usize>,
+    /// The kernels alone instead of a model: every format on every level, or on that of --level.
+    #[arg(long)]
+    kernels: bool,
     /// md or json.
     #[arg(short, long, default_value = "md")]
     output: String,
@@ -126,6 +131,13 @@ impl Bench {
         }
         if self.repetitions == 0 {
             bail!("--repetitions must be at least 1");
+        }
+        if self.kernels {
+            let levels = match self.model.named_level()? {
+                Some(level) => vec![level],
+                None => Level::available(),
+            };
+            return kernels::measure(&levels, self.repetitions, self.output == "json");
         }
         let source = Source::open(self.model.model.as_deref())?;
         let gguf = source.gguf()?;

@@ -10,8 +10,11 @@ use fidelis_engine::backend::{Backend, CacheFormat, CpuBackend, CpuSettings, Tie
 use fidelis_engine::gguf::{File, Gguf};
 use fidelis_engine::model::{Config, Model};
 use fidelis_engine::text::{ChatTemplate, Tokenizer};
-use fidelis_simd::Level;
+use fidelis_simd::{Level, NoSuchLevel};
 use std::path::{Path, PathBuf};
+
+/// Tokens read together on a device; the CPU's own default takes half the memory and is as fast there.
+const DEVICE_BATCH: usize = 512;
 
 /// Which model, and how it runs.
 #[derive(Args, Clone, Debug)]
@@ -31,9 +34,9 @@ pub(crate) struct ModelOptions {
     /// Tokens read together; the text does not depend on it.
     #[arg(short, long, default_value_t = 512, env = "LLAMA_ARG_BATCH")]
     batch_size: usize,
-    /// Tokens read together, if fewer than --batch-size.
-    #[arg(long, default_value_t = 512)]
-    ubatch_size: usize,
+    /// Tokens read together, if fewer than --batch-size; 256 on the CPU and 512 elsewhere if absent.
+    #[arg(long)]
+    ubatch_size: Option<usize>,
     /// How keys are remembered: f16, f32 or q8_0.
     #[arg(long, default_value = "f16")]
     cache_type_k: String,
@@ -167,6 +170,11 @@ impl ModelOptions {
         }
     }
 
+    /// The level that was asked for.
+    pub(crate) fn named_level(&self) -> Result<Option<Level>, NoSuchLevel> {
+        self.level.as_deref().map(Level::named).transpose()
+    }
+
     /// The settings of the back end.
     pub(crate) fn settings(&self, model: &Model<'_>) -> Result<CpuSettings> {
         self.check_threads()?;
@@ -178,16 +186,18 @@ impl ModelOptions {
             Some(_) => defaults.threads,
         };
         let tier = self.named_tier()?.unwrap_or(Tier::Fast);
-        let level = self
-            .level
-            .as_deref()
-            .map_or(Ok(defaults.level), Level::named)?;
+        let together = match (self.ubatch_size, self.device.wanted()?) {
+            (Some(together), _) => together,
+            (None, None) => defaults.batch,
+            (None, Some(_)) => DEVICE_BATCH,
+        };
+        let level = self.named_level()?.unwrap_or(defaults.level);
         Ok(CpuSettings {
             threads,
             tier,
             level,
             cache: self.cache()?,
-            batch: self.batch_size.min(self.ubatch_size),
+            batch: self.batch_size.min(together),
             context,
         })
     }
@@ -225,7 +235,7 @@ impl ModelOptions {
             threads: flags.threads,
             threads_batch: None,
             batch_size: flags.batch_size,
-            ubatch_size: flags.batch_size,
+            ubatch_size: None,
             cache_type_k: numerics.cache.clone(),
             cache_type_v: None,
             numerics: Some(numerics.tier.clone()),

@@ -1,4 +1,4 @@
-//! The CPU: every worker walks the stages of a step, with a barrier between them.
+//! The CPU: every worker walks the stages of a step, each done before the next.
 
 mod arena;
 mod machine;

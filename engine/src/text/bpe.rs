@@ -35,10 +35,8 @@ impl Bpe {
         let library = |reason: tokenizers::Error| TextError::Library {
             reason: reason.to_string(),
         };
-        let ids = vocabulary
-            .ids
-            .iter()
-            .map(|(token, &id)| (token.clone(), id));
+        // Of several with one text, the last stays.
+        let ids = (vocabulary.tokens.iter().zip(0..)).map(|(token, id)| (token.to_owned(), id));
         let mut builder = BPE::builder()
             .vocab_and_merges(
                 ids.collect::<ahash::AHashMap<_, _>>(),
@@ -48,7 +46,7 @@ impl Bpe {
         if raw {
             builder = builder.byte_fallback(true);
             if let Some(unknown) = vocabulary.unknown {
-                builder = builder.unk_token(vocabulary.tokens[unknown as usize].clone());
+                builder = builder.unk_token(vocabulary.tokens[unknown].to_owned());
             }
         }
         let mut tokenizer = Tokenizer::new(builder.build().map_err(library)?);
@@ -74,10 +72,9 @@ impl Bpe {
         };
         for part in newline_runs(&escaped, self.raw) {
             // A run of line breaks is one token where the vocabulary has it, whatever the merges say.
-            if let Some(&id) = vocabulary
-                .ids
-                .get(part)
-                .filter(|_| self.raw && part.starts_with('\n'))
+            if self.raw
+                && part.starts_with('\n')
+                && let Some(id) = vocabulary.tokens.id(part)
             {
                 ids.push(id);
                 continue;
@@ -98,7 +95,7 @@ impl Bpe {
         if self.raw {
             return vocabulary.spm_bytes(id);
         }
-        let token = &vocabulary.tokens[id as usize];
+        let token = &vocabulary.tokens[id];
         let mut bytes = Vec::with_capacity(token.len());
         for character in token.chars() {
             match self.bytes.get(&character) {
@@ -148,7 +145,7 @@ fn merges(gguf: &Gguf<'_>, vocabulary: &Vocabulary) -> Result<Vec<(String, Strin
         let known = |(a, b): &(String, String)| {
             [a, b, &format!("{a}{b}")]
                 .into_iter()
-                .all(|token| vocabulary.ids.contains_key(token))
+                .all(|token| vocabulary.tokens.id(token).is_some())
         };
         halves.filter(known).ok_or_else(|| TextError::Merge {
             index,

@@ -26,7 +26,7 @@ pub(super) fn split<'t>(
         if specials == Specials::AsText && vocabulary.kind(id) != Some(TokenKind::UserDefined) {
             continue;
         }
-        let token = vocabulary.tokens[id as usize].as_str();
+        let token = &vocabulary.tokens[id];
         if text.contains(token) {
             fragments = fragments
                 .into_iter()

@@ -77,8 +77,8 @@ impl Spm {
         let text = format!("{prefix}{}", text.replace(' ', "▁"));
         for symbol in merged(vocabulary, &text) {
             let piece = &text[symbol.start..symbol.start + symbol.len];
-            match vocabulary.ids.get(piece) {
-                Some(&id) => ids.push(id),
+            match vocabulary.tokens.id(piece) {
+                Some(id) => ids.push(id),
                 None => {
                     ids.extend(piece.bytes().filter_map(|byte| {
                         vocabulary.bytes[usize::from(byte)].or(vocabulary.unknown)
@@ -142,9 +142,9 @@ fn pair(
     right: usize,
 ) -> Option<Pair> {
     let len = symbols[left].len + symbols[right].len;
-    let id = *vocabulary
-        .ids
-        .get(&text[symbols[left].start..symbols[left].start + len])?;
+    let id = vocabulary
+        .tokens
+        .id(&text[symbols[left].start..symbols[left].start + len])?;
     let usable = !matches!(vocabulary.kind(id), Some(TokenKind::Unused) | None);
     usable.then(|| Pair {
         score: vocabulary.scores[id as usize],

@@ -1,8 +1,9 @@
 //! A file's tokens and what is special about them.
 
+use super::texts::Texts;
 use super::{TextError, words};
 use crate::gguf::{Array, Gguf};
-use std::collections::{BTreeSet, HashMap};
+use std::collections::BTreeSet;
 
 /// What a token is for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -48,10 +49,8 @@ const ENDS: [&str; 19] = [
 pub(super) struct Vocabulary {
     /// `tokenizer.ggml.model`.
     pub(super) model: String,
-    /// Texts, by id.
-    pub(super) tokens: Vec<String>,
-    /// Ids, by text; of several with one text, the last.
-    pub(super) ids: HashMap<String, u32>,
+    /// Texts, by id, and ids, by text.
+    pub(super) tokens: Texts,
     /// Scores, by id; empty if there are none.
     pub(super) scores: Vec<f32>,
     kinds: Vec<TokenKind>,
@@ -107,11 +106,6 @@ impl Vocabulary {
             scores.is_empty() && !is_spm,
         )?;
         let kinds = kinds(gguf, tokens.len())?;
-        let ids: HashMap<String, u32> = tokens
-            .iter()
-            .enumerate()
-            .map(|(id, token)| ((*token).to_owned(), id as u32))
-            .collect();
         let words = gguf.str("tokenizer.ggml.pre")?.and_then(words::named);
         let id = |key, or| special(gguf, key, tokens.len(), or);
         let defaults = if is_spm {
@@ -136,8 +130,7 @@ impl Vocabulary {
             specials: Vec::new(),
             bytes: Box::new([None; 256]),
             model: model.to_owned(),
-            tokens: tokens.iter().map(|token| (*token).to_owned()).collect(),
-            ids,
+            tokens: Texts::new(&tokens),
             scores,
             kinds,
         };
@@ -158,7 +151,7 @@ impl Vocabulary {
         }
         self.ends.extend(self.eos);
         for text in ENDS {
-            if let Some(&id) = self.ids.get(text) {
+            if let Some(id) = self.tokens.id(text) {
                 self.ends.insert(id);
                 // Whatever the file says, this is no text.
                 self.kinds[id as usize] = TokenKind::Control;
@@ -168,7 +161,7 @@ impl Vocabulary {
     }
 
     fn find_specials(&mut self) {
-        for (id, (kind, token)) in self.kinds.iter().zip(&self.tokens).enumerate() {
+        for (id, (kind, token)) in self.kinds.iter().zip(self.tokens.iter()).enumerate() {
             match kind {
                 TokenKind::Control | TokenKind::UserDefined | TokenKind::Unknown
                     if !token.is_empty() =>
@@ -185,12 +178,12 @@ impl Vocabulary {
         }
         let tokens = &self.tokens;
         self.specials
-            .sort_by_key(|&id| std::cmp::Reverse(tokens[id as usize].len()));
+            .sort_by_key(|&id| std::cmp::Reverse(tokens[id].len()));
     }
 
     /// The bytes of a normal or byte token of a SentencePiece vocabulary.
     pub(super) fn spm_bytes(&self, id: u32) -> Vec<u8> {
-        let token = &self.tokens[id as usize];
+        let token = &self.tokens[id];
         match byte_of(token).filter(|_| self.kind(id) == Some(TokenKind::Byte)) {
             Some(byte) => vec![byte],
             None => token.replace('▁', " ").into_bytes(),

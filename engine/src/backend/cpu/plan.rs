@@ -1,4 +1,4 @@
-//! A graph as stages with a barrier between them, and the memory of its intermediates.
+//! A graph as stages, each done before the next, and the memory of its intermediates.
 
 use crate::graph::{Graph, Op, TensorId, WeightId};
 use crate::tensor::Tensor;
@@ -15,7 +15,7 @@ pub(super) enum TokenWork {
     Quantise(TensorId),
 }
 
-/// What the workers do between two barriers.
+/// What the workers do together before anything else.
 #[derive(Clone, Debug)]
 pub(super) enum Stage {
     /// Work on single tokens, in order; tokens are divided.

@@ -76,25 +76,24 @@ impl<'p, 'w, 'a, R: Real> Products<'p, 'w, 'a, R> {
         }
     }
 
-    /// Takes parts until there are no more.
+    /// Does this worker's share; false if the step is to end.
     pub(super) fn run(
         &self,
         member: &Member<'_>,
         counters: &Counters,
         scratch: &mut ProductScratch<R>,
-    ) {
+    ) -> bool {
         let counts: Vec<usize> = self
             .products
             .iter()
             .map(|product| product.rows.div_ceil(product.part))
             .collect();
-        let count = counts.iter().sum();
         let take = if self.tokens.len() == 1 {
             Take::Most
         } else {
             Take::One
         };
-        while let Some(taken) = counters.next(member.index, count, take) {
+        member.share(counters, counts.iter().sum(), take, |taken| {
             let mut first = 0;
             for (product, &count) in self.products.iter().zip(&counts) {
                 let parts =
@@ -105,7 +104,7 @@ impl<'p, 'w, 'a, R: Real> Products<'p, 'w, 'a, R> {
                 }
                 first += count;
             }
-        }
+        })
     }
 
     /// Rows `rows` of a product.
@@ -123,7 +122,7 @@ impl<'p, 'w, 'a, R: Real> Products<'p, 'w, 'a, R> {
             unsafe { self.out(product, token, rows.start + first, values.len()) }
                 .copy_from_slice(values);
         };
-        // SAFETY: the input lies behind a barrier, and this stage writes only outputs.
+        // SAFETY: the input is of an earlier stage, and this one writes only outputs.
         let inputs = unsafe {
             work.arena
                 .rows(product.input, self.tokens.start, self.tokens.len())
@@ -153,7 +152,7 @@ impl<'p, 'w, 'a, R: Real> Products<'p, 'w, 'a, R> {
             R::singles_mut(unsafe { self.out(product, token, rows.start + first, len) })
                 .expect("the tier `fast` computes in f32")
         };
-        // SAFETY: the input lies behind a barrier, and this stage writes only outputs.
+        // SAFETY: the input is of an earlier stage, and this one writes only outputs.
         let inputs = unsafe {
             work.arena
                 .quantised(product.input, self.tokens.start, self.tokens.len())

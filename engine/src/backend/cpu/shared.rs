@@ -6,7 +6,7 @@ use std::cell::UnsafeCell;
 
 /// A slice whose parts several workers write at the same time.
 ///
-/// Between two barriers every element is either written by one worker, or read by any number. Who
+/// In a stage every element is either written by one worker, or read by any number. Who
 /// writes what follows from the stage: a row per token, or a range of columns per claimed chunk.
 pub(super) struct Shared<T>(Box<[UnsafeCell<T>]>);
 

@@ -13,19 +13,15 @@ const SPINS: usize = 4_000;
 /// The worker threads of a back end; with one, the caller works itself.
 pub(super) struct Team {
     pool: Option<ThreadPool>,
-    threads: usize,
 }
 
-/// Where the workers of one step meet.
-pub(super) struct Meeting {
-    threads: usize,
-    arrived: AtomicUsize,
-    round: AtomicUsize,
+/// Where the workers of one step wait for parts of it that others have.
+struct Meeting {
     failed: AtomicBool,
-    stop: AtomicBool,
-    /// A worker is gone: nobody can wait for all any more.
+    /// A worker is gone: the parts that it had will never be done.
     deserted: AtomicBool,
-    sleepers: Mutex<()>,
+    sleepers: AtomicUsize,
+    asleep: Mutex<()>,
     wake: Condvar,
 }
 
@@ -49,7 +45,7 @@ impl Team {
             1 => None,
             _ => Some(build(threads).map_err(|source| BackendError::Threads { threads, source })?),
         };
-        Ok(Self { pool, threads })
+        Ok(Self { pool })
     }
 
     /// Runs `work` on every worker; whether none failed.
@@ -57,7 +53,7 @@ impl Team {
         let Some(pool) = &self.pool else {
             return Self::alone(work);
         };
-        let meeting = Meeting::new(self.threads);
+        let meeting = Meeting::new();
         pool.broadcast(|context| {
             let member = Member {
                 index: context.index(),
@@ -72,7 +68,7 @@ impl Team {
 
     /// Runs `work` on the calling thread; whether it did not fail.
     pub(super) fn alone(work: impl Fn(&Member<'_>)) -> bool {
-        let meeting = Meeting::new(1);
+        let meeting = Meeting::new();
         work(&Member {
             index: 0,
             meeting: &meeting,
@@ -87,91 +83,83 @@ struct Unwinding<'m>(&'m Meeting);
 impl Drop for Unwinding<'_> {
     fn drop(&mut self) {
         self.0.failed.store(true, Ordering::Release);
-        self.0.deserted.store(true, Ordering::Release);
-        self.0.release();
+        self.0.deserted.store(true, Ordering::SeqCst);
+        self.0.wake();
     }
 }
 
 impl Meeting {
-    fn new(threads: usize) -> Self {
+    fn new() -> Self {
         Self {
-            threads,
-            arrived: AtomicUsize::new(0),
-            round: AtomicUsize::new(0),
             failed: AtomicBool::new(false),
-            stop: AtomicBool::new(false),
             deserted: AtomicBool::new(false),
-            sleepers: Mutex::new(()),
+            sleepers: AtomicUsize::new(0),
+            asleep: Mutex::new(()),
             wake: Condvar::new(),
         }
     }
 
-    /// Begins the next round.
-    fn release(&self) {
-        let guard = self.sleepers.lock().unwrap_or_else(PoisonError::into_inner);
-        self.round.fetch_add(1, Ordering::Release);
-        drop(guard);
-        self.wake.notify_all();
-    }
-}
-
-impl Member<'_> {
-    /// Whether there are others.
-    pub(super) fn is_alone(&self) -> bool {
-        self.meeting.threads == 1
-    }
-
-    /// Says that the step cannot be finished; all stop at the next barrier.
-    pub(super) fn fail(&self) {
-        self.meeting.failed.store(true, Ordering::Release);
-    }
-
-    /// Waits for all; false if the step is to end here.
-    ///
-    /// The last to arrive decides for all, so that they decide alike.
-    pub(super) fn barrier(&self) -> bool {
-        let meeting = self.meeting;
-        let round = meeting.round.load(Ordering::Acquire);
-        if meeting.arrived.fetch_add(1, Ordering::AcqRel) + 1 == meeting.threads {
-            meeting.arrived.store(0, Ordering::Relaxed);
-            meeting
-                .stop
-                .store(meeting.failed.load(Ordering::Acquire), Ordering::Release);
-            if self.is_alone() {
-                meeting.round.store(round + 1, Ordering::Release);
-            } else {
-                meeting.release();
-            }
-        } else {
-            self.wait_for_round_after(round);
+    /// Wakes those who wait; what they wait for has come before.
+    fn wake(&self) {
+        // One who is about to sleep has counted itself before it looks a last time.
+        if self.sleepers.load(Ordering::SeqCst) > 0 {
+            drop(self.asleep.lock().unwrap_or_else(PoisonError::into_inner));
+            self.wake.notify_all();
         }
-        !meeting.stop.load(Ordering::Acquire) && !meeting.deserted.load(Ordering::Acquire)
     }
 
-    /// Spins for a while, then sleeps.
-    fn wait_for_round_after(&self, round: usize) {
-        let begun = || {
-            self.meeting.round.load(Ordering::Acquire) != round
-                || self.meeting.deserted.load(Ordering::Acquire)
-        };
+    /// Spins for a while, then sleeps, until `come`.
+    fn wait(&self, come: impl Fn() -> bool) {
         for _ in 0..SPINS {
-            if begun() {
+            if come() {
                 return;
             }
             spin_loop();
         }
-        let mut guard = self
-            .meeting
-            .sleepers
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner);
-        while !begun() {
+        let mut guard = self.asleep.lock().unwrap_or_else(PoisonError::into_inner);
+        self.sleepers.fetch_add(1, Ordering::SeqCst);
+        while !come() {
             guard = self
-                .meeting
                 .wake
                 .wait(guard)
                 .unwrap_or_else(PoisonError::into_inner);
         }
+        self.sleepers.fetch_sub(1, Ordering::SeqCst);
+    }
+}
+
+impl Member<'_> {
+    /// Says that the step cannot be finished; all stop at the end of a stage.
+    pub(super) fn fail(&self) {
+        self.meeting.failed.store(true, Ordering::Release);
+    }
+
+    /// Does parts of a stage of `count` until there are no more, then waits for those that others have;
+    /// false if the step is to end here.
+    ///
+    /// Nobody waits for a worker that has no part: where there are more of them than cores, one that the system
+    /// keeps waiting finds its stages done by the others.
+    pub(super) fn share(
+        &self,
+        counters: &Counters,
+        count: usize,
+        take: Take,
+        mut work: impl FnMut(Range<usize>),
+    ) -> bool {
+        let meeting = self.meeting;
+        while let Some(parts) = counters.next(self.index, count, take) {
+            let more = parts.len();
+            work(parts);
+            if counters.done.0.fetch_add(more, Ordering::SeqCst) + more == count {
+                meeting.wake();
+            }
+        }
+        meeting.wait(|| {
+            counters.done.0.load(Ordering::SeqCst) == count
+                || meeting.deserted.load(Ordering::SeqCst)
+        });
+        // Whoever sees the failure of a later stage already ends here, and leaves that stage's rest to the others.
+        !meeting.failed.load(Ordering::Acquire) && !meeting.deserted.load(Ordering::Acquire)
     }
 }
 
@@ -179,7 +167,12 @@ impl Member<'_> {
 ///
 /// Every worker has a span of neighbouring parts, so that it reads memory onwards, and helps the others
 /// when it is done with its own.
-pub(super) struct Counters(Vec<Counter>);
+pub(super) struct Counters {
+    /// Parts that were taken of each worker's span.
+    taken: Vec<Counter>,
+    /// Parts that are done, of all spans.
+    done: Counter,
+}
 
 /// Alone on its cache line: each worker counts on its own.
 #[derive(Default)]
@@ -209,12 +202,15 @@ impl Take {
 impl Counters {
     /// Counters of a stage for so many workers.
     pub(super) fn new(workers: usize) -> Self {
-        Self((0..workers).map(|_| Counter::default()).collect())
+        Self {
+            taken: (0..workers).map(|_| Counter::default()).collect(),
+            done: Counter::default(),
+        }
     }
 
     /// The next parts below `count` for `worker`, at least one.
-    pub(super) fn next(&self, worker: usize, count: usize, take: Take) -> Option<Range<usize>> {
-        let workers = self.0.len();
+    fn next(&self, worker: usize, count: usize, take: Take) -> Option<Range<usize>> {
+        let workers = self.taken.len();
         (worker..worker + workers).find_map(|owner| {
             let owner = owner % workers;
             let span = count * owner / workers..count * (owner + 1) / workers;
@@ -222,7 +218,7 @@ impl Counters {
                 let left = span.len().checked_sub(taken).filter(|&left| left > 0)?;
                 Some(taken + take.of(left, workers == 1))
             };
-            let counter = &self.0[owner].0;
+            let counter = &self.taken[owner].0;
             let taken = counter
                 .fetch_update(Ordering::Relaxed, Ordering::Relaxed, after)
                 .ok()?;
@@ -232,7 +228,7 @@ impl Counters {
 
     /// Begins anew.
     pub(super) fn reset(&mut self) {
-        for counter in &mut self.0 {
+        for counter in self.taken.iter_mut().chain([&mut self.done]) {
             *counter.0.get_mut() = 0;
         }
     }
@@ -242,31 +238,75 @@ impl Counters {
 mod tests {
     use super::{Counters, Take, Team};
     use std::panic::{AssertUnwindSafe, catch_unwind};
+    use std::sync::atomic::{AtomicUsize, Ordering};
     use std::time::{Duration, Instant};
 
     #[test]
     fn a_worker_that_panics_leaves_nobody_waiting() {
         let team = Team::new(3).expect("threads");
         for early in [true, false] {
+            let counters = Counters::new(3);
             let ended = catch_unwind(AssertUnwindSafe(|| {
                 team.run(|member| {
-                    if member.index == 1 {
-                        // The others arrive at the barrier before, and after.
+                    member.share(&counters, 3, Take::One, |parts| {
+                        // The others wait before, or come after.
                         let start = Instant::now();
-                        while early && start.elapsed() < Duration::from_millis(20) {
+                        while (parts.start == 1) == early
+                            && start.elapsed() < Duration::from_millis(20)
+                        {
                             std::hint::spin_loop();
                         }
-                        panic!("on purpose");
-                    }
-                    let start = Instant::now();
-                    while !early && start.elapsed() < Duration::from_millis(20) {
-                        std::hint::spin_loop();
-                    }
-                    while member.barrier() {}
+                        assert_ne!(parts.start, 1, "on purpose");
+                    });
                 })
             }));
             assert!(ended.is_err(), "the panic is passed on");
         }
+    }
+
+    #[test]
+    fn nobody_goes_on_before_every_part_is_done_and_nobody_waits_for_the_idle() {
+        let team = Team::new(5).expect("threads");
+        let stages: Vec<Counters> = (0..200).map(|_| Counters::new(5)).collect();
+        let done: Vec<AtomicUsize> = stages.iter().map(|_| AtomicUsize::new(0)).collect();
+        let late = AtomicUsize::new(0);
+        assert!(team.run(|member| {
+            if member.index == 4 {
+                while late.load(Ordering::Acquire) == 0 {
+                    std::thread::yield_now();
+                }
+            }
+            for (counters, done) in stages.iter().zip(&done) {
+                let go_on = member.share(counters, 7, Take::One, |parts| {
+                    done.fetch_add(parts.len(), Ordering::Relaxed);
+                });
+                assert!(go_on);
+                assert_eq!(done.load(Ordering::Relaxed), 7);
+            }
+            // The fifth is let in when another has walked every stage.
+            late.store(1, Ordering::Release);
+        }));
+    }
+
+    #[test]
+    fn a_failure_ends_the_step_for_all() {
+        let team = Team::new(3).expect("threads");
+        let stages: Vec<Counters> = (0..9).map(|_| Counters::new(3)).collect();
+        let reached = AtomicUsize::new(0);
+        assert!(!team.run(|member| {
+            for (index, counters) in stages.iter().enumerate() {
+                let go_on = member.share(counters, 5, Take::One, |_| {
+                    reached.fetch_max(index, Ordering::Relaxed);
+                    if index == 4 {
+                        member.fail();
+                    }
+                });
+                if !go_on {
+                    return;
+                }
+            }
+        }));
+        assert_eq!(reached.load(Ordering::Relaxed), 4);
     }
 
     #[test]

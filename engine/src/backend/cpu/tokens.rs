@@ -8,33 +8,18 @@ use fidelis_simd::Real;
 use fidelis_simd::dense::Dequantise;
 use fidelis_simd::elementwise::{Curve, Gate, Pairs, RmsNorm, Rotate, Scale, SoftCap, Sum};
 use fidelis_simd::input::Quantise;
-use std::ops::Range;
 
-/// Computes cosines and sines of the step's positions: in `f64`, rounded once.
-pub(super) fn angles<R: Real>(
-    work: &Work<'_, '_, R>,
-    member: &Member<'_>,
-    blocks: impl Iterator<Item = Range<usize>>,
-) {
-    let workers = work.scratch.len();
-    for (index, block) in blocks.enumerate() {
-        // The same blocks in the same order as the stages, but divided without a counter: the first
-        // stage that turns anything lies behind a barrier.
-        if !member.is_alone() && index % workers != member.index {
-            continue;
-        }
-        for row in block {
-            for (id, rope) in work.graph.ropes.iter().enumerate() {
-                let pairs = rope.frequencies.len();
-                // SAFETY: only this worker has this block of tokens.
-                let table = unsafe { work.arena.angles_mut(id, row, pairs) };
-                let (cosines, sines) = table.split_at_mut(pairs);
-                for ((frequency, cosine), sine) in rope.frequencies.iter().zip(cosines).zip(sines) {
-                    let (s, c) = libm::sincos((work.position + row) as f64 * frequency);
-                    *cosine = R::of(c * rope.magnitude);
-                    *sine = R::of(s * rope.magnitude);
-                }
-            }
+/// Computes cosines and sines of a token's position: in `f64`, rounded once.
+pub(super) fn angles<R: Real>(work: &Work<'_, '_, R>, row: usize) {
+    for (id, rope) in work.graph.ropes.iter().enumerate() {
+        let pairs = rope.frequencies.len();
+        // SAFETY: only this worker has this token in this stage.
+        let table = unsafe { work.arena.angles_mut(id, row, pairs) };
+        let (cosines, sines) = table.split_at_mut(pairs);
+        for ((frequency, cosine), sine) in rope.frequencies.iter().zip(cosines).zip(sines) {
+            let (s, c) = libm::sincos((work.position + row) as f64 * frequency);
+            *cosine = R::of(c * rope.magnitude);
+            *sine = R::of(s * rope.magnitude);
         }
     }
 }
@@ -60,7 +45,7 @@ pub(super) fn run<R: Real>(
                 return;
             };
             let [query, key, value] = [attend.query, attend.key, attend.value]
-                // SAFETY: this worker wrote this token's queries, keys and values, or they lie behind a barrier.
+                // SAFETY: this worker wrote this token's queries, keys and values, or they are of an earlier stage.
                 .map(|id| unsafe { arena.rows(id, row, 1) });
             let memory = &work.memory[attend.cache];
             let limit = memory.limit();
@@ -74,7 +59,7 @@ pub(super) fn run<R: Real>(
             unsafe { memory.remember(work.position + row, key, value) };
         }
         TokenWork::Quantise(id) => {
-            // SAFETY: this worker wrote this token's row, or it lies behind a barrier.
+            // SAFETY: this worker wrote this token's row, or it is of an earlier stage.
             let values = unsafe { arena.rows(id, row, 1) };
             // SAFETY: only this worker has this token.
             let groups = unsafe { arena.quantised_mut(id, row) };
@@ -91,7 +76,7 @@ fn caps_numbers<R: Real>(work: &Work<'_, '_, R>, op: &Op, row: usize) -> bool {
     let Op::SoftCap { input, .. } = op else {
         return true;
     };
-    // SAFETY: this worker wrote this token's row, or it lies behind a barrier.
+    // SAFETY: this worker wrote this token's row, or it is of an earlier stage.
     let values = unsafe { work.arena.rows(*input, row, 1) };
     values.iter().all(|x| x.is_finite())
 }
@@ -99,7 +84,7 @@ fn caps_numbers<R: Real>(work: &Work<'_, '_, R>, op: &Op, row: usize) -> bool {
 /// Runs one op of the graph on token `row`.
 fn run_op<R: Real>(work: &Work<'_, '_, R>, op: &Op, row: usize) {
     let (arena, level) = (work.arena, work.level);
-    // Rows of a token are used by the one worker that has it; what other stages wrote lies behind a barrier.
+    // Rows of a token are used by the one worker that has it; what other stages wrote is done.
     // SAFETY: as said.
     let read = |id| unsafe { arena.rows(id, row, 1) };
     let vector = |WeightId(weight)| &work.vectors[weight as usize];
@@ -148,7 +133,7 @@ fn run_op<R: Real>(work: &Work<'_, '_, R>, op: &Op, row: usize) {
             out,
         } => {
             let table = &work.graph.ropes[rope.0 as usize];
-            // SAFETY: the tables lie behind a barrier; the row as above.
+            // SAFETY: the tables are of the first stage; the row as above.
             let ((cosines, sines), out) = unsafe {
                 (
                     arena.angles(rope.0 as usize, row, table.frequencies.len()),

@@ -45,12 +45,11 @@ pub(super) struct Work<'w, 'a, R> {
 }
 
 impl<R: Real> Work<'_, '_, R> {
-    /// All stages; calls `after` behind the barrier that ends each, also of the one that fails.
+    /// All stages; calls `after` at the end of each, also of the one that fails.
     pub(super) fn run(&self, member: &Member<'_>, mut after: impl FnMut(usize, Range<usize>)) {
         let mut scratch = self.scratch[member.index]
             .lock()
             .unwrap_or_else(PoisonError::into_inner);
-        tokens::angles(self, member, self.blocks(0..self.tokens.len()));
         for (index, stage) in self.plan.stages.iter().enumerate() {
             let rows = if index < self.plan.tail {
                 0..self.tokens.len()
@@ -60,22 +59,18 @@ impl<R: Real> Work<'_, '_, R> {
             if rows.is_empty() {
                 break;
             }
-            match stage {
+            let go_on = match stage {
                 Stage::Tokens(works) => self.tokens(member, index, works, rows.clone()),
-                Stage::Products(products) => {
-                    Products::new(self, products, rows.clone()).run(
-                        member,
-                        &self.counters[index],
-                        &mut scratch.products,
-                    );
-                }
-                Stage::Attention(op) => {
-                    if let Op::Attend(attend) = &self.graph.ops[*op] {
-                        self.attention(member, index, attend, &mut scratch);
-                    }
-                }
-            }
-            let go_on = member.barrier();
+                Stage::Products(products) => Products::new(self, products, rows.clone()).run(
+                    member,
+                    &self.counters[index],
+                    &mut scratch.products,
+                ),
+                Stage::Attention(op) => match &self.graph.ops[*op] {
+                    Op::Attend(attend) => self.attention(member, index, attend, &mut scratch),
+                    _ => true,
+                },
+            };
             after(index, rows);
             if !go_on {
                 return;
@@ -94,15 +89,25 @@ impl<R: Real> Work<'_, '_, R> {
         })
     }
 
-    fn tokens(&self, member: &Member<'_>, stage: usize, works: &[TokenWork], rows: Range<usize>) {
+    fn tokens(
+        &self,
+        member: &Member<'_>,
+        stage: usize,
+        works: &[TokenWork],
+        rows: Range<usize>,
+    ) -> bool {
         let blocks: Vec<Range<usize>> = self.blocks(rows).collect();
-        while let Some(taken) = self.counters[stage].next(member.index, blocks.len(), Take::One) {
+        let counters = &self.counters[stage];
+        member.share(counters, blocks.len(), Take::One, |taken| {
             for row in blocks[taken].iter().cloned().flatten() {
+                if stage == 0 {
+                    tokens::angles(self, row);
+                }
                 for &work in works {
                     tokens::run(self, member, work, row);
                 }
             }
-        }
+        })
     }
 
     /// Divides heads and tokens; with one token and few heads, the queries of a head too.
@@ -112,7 +117,7 @@ impl<R: Real> Work<'_, '_, R> {
         stage: usize,
         attend: &Attend,
         scratch: &mut Scratch<R>,
-    ) {
+    ) -> bool {
         let heads = self.graph.caches[attend.cache].heads;
         let group = attend.heads / heads;
         let per_tile = (QUERIES / group).max(1);
@@ -124,19 +129,24 @@ impl<R: Real> Work<'_, '_, R> {
         };
         let count = heads * tiles * splits;
         let counters = &self.counters[stage];
-        while let Some(Range { start: part, .. }) = counters.next(member.index, count, Take::One) {
-            let (head, rest) = (part % heads, part / heads);
-            let (tile, split) = (rest % tiles, rest / tiles);
-            let rows = tile * per_tile..((tile + 1) * per_tile).min(self.tokens.len());
-            let queries = group * split / splits..group * (split + 1) / splits;
-            self.attend_tile(
-                attend,
-                head,
-                rows,
-                head * group + queries.start..head * group + queries.end,
-                scratch,
-            );
-        }
+        member.share(
+            counters,
+            count,
+            Take::One,
+            |Range { start: part, .. }| {
+                let (head, rest) = (part % heads, part / heads);
+                let (tile, split) = (rest % tiles, rest / tiles);
+                let rows = tile * per_tile..((tile + 1) * per_tile).min(self.tokens.len());
+                let queries = group * split / splits..group * (split + 1) / splits;
+                self.attend_tile(
+                    attend,
+                    head,
+                    rows,
+                    head * group + queries.start..head * group + queries.end,
+                    scratch,
+                );
+            },
+        )
     }
 
     /// The query heads of one key head for some tokens.
@@ -154,7 +164,7 @@ impl<R: Real> Work<'_, '_, R> {
         let query_scale = R::of(attend.query_scale);
         scratch.queries.clear();
         for row in rows.clone() {
-            // SAFETY: queries were written before the last barrier, and this stage writes only its output.
+            // SAFETY: queries were written in an earlier stage, and this stage writes only its output.
             let query = unsafe { self.arena.rows(attend.query, row, 1) };
             scratch.queries.extend(
                 query[heads.start * key..heads.end * key]
@@ -173,7 +183,7 @@ impl<R: Real> Work<'_, '_, R> {
             })
             .collect();
         AttendKernel {
-            // SAFETY: the cache was written before the last barrier, and this stage does not write it.
+            // SAFETY: the cache was written in an earlier stage, and this stage does not write it.
             cache: unsafe { memory.head(head) },
             scale: R::of(attend.score_scale),
             soft_cap: attend.soft_cap.map(R::exactly),

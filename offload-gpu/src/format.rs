@@ -1,0 +1,248 @@
+//! The weight formats that have a kernel: how a block's fields become planes of device memory.
+//!
+//! On the device every field of the blocks has a plane of its own, block after block, so that all reads are aligned; the bytes are
+//! the file's. Planes begin at multiples of 16 bytes.
+
+use crate::error::GpuError;
+use std::ops::Range;
+
+/// A format of weights.
+#[derive(Clone, Copy, Debug)]
+pub struct Format {
+    /// GGML's number.
+    pub id: u32,
+    /// GGML's name.
+    pub name: &'static str,
+    /// Weights in a block.
+    pub block_len: usize,
+    /// Bytes in a block.
+    pub block_bytes: usize,
+    /// Bytes of each field, in the block's order.
+    pub fields: &'static [usize],
+    /// Whether weights have a minimum.
+    pub has_min: bool,
+    /// Whether weights are floats.
+    pub is_float: bool,
+    /// How a kernel reads it.
+    pub source: &'static str,
+}
+
+macro_rules! blocks {
+    ($($id:literal $name:literal $len:literal $min:literal $fields:expr, $file:literal;)+) => {
+        /// Every format with a kernel.
+        pub const FORMATS: &[Format] = &[
+            Format { id: 0, name: "F32", block_len: 1, block_bytes: 4, fields: &[4], has_min: false, is_float: true, source: include_str!("wgsl/format/f32.wgsl") },
+            Format { id: 1, name: "F16", block_len: 1, block_bytes: 2, fields: &[2], has_min: false, is_float: true, source: include_str!("wgsl/format/f16.wgsl") },
+            Format { id: 30, name: "BF16", block_len: 1, block_bytes: 2, fields: &[2], has_min: false, is_float: true, source: include_str!("wgsl/format/bf16.wgsl") },
+            $(Format {
+                id: $id, name: $name, block_len: $len, block_bytes: sum($fields), fields: $fields, has_min: $min, is_float: false,
+                source: include_str!(concat!("wgsl/format/", $file)),
+            },)+
+        ];
+    };
+}
+
+blocks! {
+    2 "Q4_0" 32 false &[2, 16], "q4_0.wgsl";
+    3 "Q4_1" 32 true &[4, 16], "q4_1.wgsl";
+    6 "Q5_0" 32 false &[2, 4, 16], "q5_0.wgsl";
+    7 "Q5_1" 32 true &[4, 4, 16], "q5_1.wgsl";
+    8 "Q8_0" 32 false &[2, 32], "q8_0.wgsl";
+    10 "Q2_K" 256 true &[16, 64, 4], "q2_k.wgsl";
+    11 "Q3_K" 256 false &[32, 64, 12, 2], "q3_k.wgsl";
+    12 "Q4_K" 256 true &[16, 128], "q4_k.wgsl";
+    13 "Q5_K" 256 true &[16, 32, 128], "q5_k.wgsl";
+    14 "Q6_K" 256 false &[128, 64, 16, 2], "q6_k.wgsl";
+    20 "IQ4_NL" 32 false &[2, 16], "iq4_nl.wgsl";
+    23 "IQ4_XS" 256 false &[4, 4, 128], "iq4_xs.wgsl";
+    39 "MXFP4" 32 false &[1, 16], "mxfp4.wgsl";
+}
+
+const fn sum(fields: &[usize]) -> usize {
+    let (mut total, mut i) = (0, 0);
+    while i < fields.len() {
+        total += fields[i];
+        i += 1;
+    }
+    total
+}
+
+/// GGML's names of the formats that have no kernel.
+const OTHERS: [(u32, &str); 10] = [
+    (16, "IQ2_XXS"),
+    (17, "IQ2_XS"),
+    (18, "IQ3_XXS"),
+    (19, "IQ1_S"),
+    (21, "IQ3_S"),
+    (22, "IQ2_S"),
+    (29, "IQ1_M"),
+    (34, "TQ1_0"),
+    (35, "TQ2_0"),
+    (40, "NVFP4"),
+];
+
+impl Format {
+    /// Whether the halves of a group have scales of their own.
+    pub fn has_halves(&self) -> bool {
+        self.source.contains("const HALVES: bool = true;")
+    }
+
+    /// The format with GGML's number `id`.
+    ///
+    /// # Errors
+    ///
+    /// [`GpuError::Format`] if no kernel reads it.
+    pub fn from_id(id: u32) -> Result<&'static Self, GpuError> {
+        FORMATS
+            .iter()
+            .find(|format| format.id == id)
+            .ok_or_else(|| {
+                let known = OTHERS.iter().find(|(other, _)| *other == id);
+                GpuError::Format {
+                    format: known.map_or_else(
+                        || format!("weights of type {id}"),
+                        |(_, name)| (*name).to_owned(),
+                    ),
+                }
+            })
+    }
+
+    /// Where the planes of so many blocks begin, in bytes, and where the last ends.
+    pub fn planes(&self, blocks: usize) -> Vec<usize> {
+        let mut starts = vec![0];
+        let mut end = 0_usize;
+        for field in self.fields {
+            end = (end + field * blocks).next_multiple_of(16);
+            starts.push(end);
+        }
+        starts
+    }
+
+    /// Moves whole blocks to the planes that begin at the words `planes`, behind `before` others.
+    pub fn split(&self, bytes: &[u8], planes: &[usize], before: usize, words: &mut [u32]) {
+        let blocks = bytes.len() / self.block_bytes;
+        let all: &mut [u8] = bytemuck::cast_slice_mut(words);
+        let mut from = 0;
+        for (&field, &plane) in self.fields.iter().zip(planes) {
+            let plane = all[4 * plane + before * field..][..field * blocks].chunks_exact_mut(field);
+            for (to, block) in plane.zip(bytes.chunks_exact(self.block_bytes)) {
+                to.copy_from_slice(&block[from..][..field]);
+            }
+            from += field;
+        }
+    }
+
+    /// The values of rows of floats.
+    pub fn floats(&self, bytes: &[u8]) -> Option<Vec<f32>> {
+        let pairs = || {
+            bytes
+                .as_chunks::<2>()
+                .0
+                .iter()
+                .map(|pair| u16::from_le_bytes(*pair))
+        };
+        match self.id {
+            0 => Some(
+                bytes
+                    .as_chunks::<4>()
+                    .0
+                    .iter()
+                    .map(|four| f32::from_le_bytes(*four))
+                    .collect(),
+            ),
+            1 => Some(pairs().map(half_to_f32).collect()),
+            30 => Some(
+                pairs()
+                    .map(|bits| f32::from_bits(u32::from(bits) << 16))
+                    .collect(),
+            ),
+            _ => None,
+        }
+    }
+}
+
+/// The value of an IEEE half.
+fn half_to_f32(bits: u16) -> f32 {
+    // The exponent is too small by 112, which the product makes good, for subnormal halves too.
+    let scaled = f32::from_bits(u32::from(bits & 0x7fff) << 13) * f32::from_bits((254 - 15) << 23);
+    let special = u32::from(bits & 0x7c00 == 0x7c00) * 0x7f80_0000;
+    f32::from_bits(scaled.to_bits() | special | u32::from(bits & 0x8000) << 16)
+}
+
+/// How many rows go into one buffer when a weight is split.
+///
+/// # Errors
+///
+/// [`GpuError::Memory`] if not even a row fits `limit` bytes.
+pub fn parts(
+    format: &Format,
+    rows: usize,
+    width: usize,
+    limit: u64,
+) -> Result<Vec<Range<usize>>, GpuError> {
+    let row_bytes = width / format.block_len * format.block_bytes;
+    // Each plane may be padded.
+    let room = (limit as usize).saturating_sub(16 * format.fields.len());
+    let most = room / row_bytes.max(1);
+    if most == 0 {
+        return Err(GpuError::Memory {
+            bytes: row_bytes as u64,
+            available: limit,
+            what: "a row of weights".to_owned(),
+            why: format!("a binding holds {limit}"),
+        });
+    }
+    Ok((0..rows)
+        .step_by(most)
+        .map(|first| first..rows.min(first + most))
+        .collect())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn planes_hold_every_byte_of_every_block() {
+        for format in FORMATS {
+            let blocks = 5;
+            let bytes: Vec<u8> = (0..blocks * format.block_bytes)
+                .map(|i| (i * 7 + i / 251) as u8)
+                .collect();
+            let starts = format.planes(blocks);
+            let mut words = vec![0; starts[format.fields.len()] / 4];
+            let bases: Vec<usize> = starts.iter().map(|start| start / 4).collect();
+            let (early, late) = bytes.split_at(2 * format.block_bytes);
+            format.split(late, &bases, 2, &mut words);
+            format.split(early, &bases, 0, &mut words);
+            let planes: &[u8] = bytemuck::cast_slice(&words);
+            for block in 0..blocks {
+                let mut from = block * format.block_bytes;
+                for (&field, &start) in format.fields.iter().zip(&starts) {
+                    assert_eq!(
+                        planes[start + block * field..][..field],
+                        bytes[from..][..field],
+                        "{}",
+                        format.name
+                    );
+                    from += field;
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn parts_cover_all_rows_within_the_limit() {
+        let format = Format::from_id(14).expect("Q6_K has a kernel");
+        let parts = parts(format, 1000, 512, 100_000).expect("a row fits");
+        assert_eq!(parts.first().map(|part| part.start), Some(0));
+        assert_eq!(parts.last().map(|part| part.end), Some(1000));
+        for pair in parts.windows(2) {
+            assert_eq!(pair[0].end, pair[1].start);
+        }
+        for part in parts {
+            let planes = format.planes(part.len() * 2);
+            assert!(planes[format.fields.len()] <= 100_000);
+        }
+    }
+}

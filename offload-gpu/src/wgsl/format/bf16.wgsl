@@ -1,0 +1,5 @@
+// `BF16`.
+
+fn weight_at(index: u32) -> f32 {
+    return bitcast<f32>((weight_words[index / 2u] >> (16u * (index % 2u))) << 16u);
+}
