@@ -56,7 +56,15 @@ fn the_reference_plug_in_keeps_the_contract() {
             );
             continue;
         }
-        assert!(proof.right() > 200, "{said}");
+        assert!(proof.right() > 300, "{said}");
+        for format in fidelis_simd::Format::ALL {
+            let name = format!("{format} ");
+            let cases = proof
+                .cases
+                .iter()
+                .filter(|case| case.what.starts_with(&name));
+            assert!(cases.count() >= 3, "{format}");
+        }
         for group in [
             "contract",
             "product",

@@ -343,6 +343,15 @@ fn the_doctor_says_what_is_wrong() {
         &["doctor", text(&model), "--recording", text(&recording)],
     );
     assert!(said.contains("gqa-tile"), "{said}");
+    // Its operations are right; its ids are not those of the text.
+    let recording = oracle("tests/data/faulty/llama.double-bos.safetensors");
+    let doctor = ["doctor", text(&model), "--recording", text(&recording)];
+    let said = ends(2, &[&doctor[..], &["--text", "the rain"]].concat());
+    assert!(
+        said.contains("double-bos") && said.contains("agree: every operation"),
+        "{said}"
+    );
+    ends(0, &doctor);
     let log = oracle("tests/data/eval-callback.theta.log");
     let said = ends(2, &["doctor", text(&model), "--recording", text(&log)]);
     assert!(said.contains("rope-theta-wrong"), "{said}");

@@ -1,5 +1,6 @@
 //! Small graphs, an operation at a time.
 
+use crate::bound::Weights;
 use fidelis_engine::graph::{
     Activation, Attend, Cache, Graph, Op, Rope, RopeId, TensorId, WeightId,
 };
@@ -40,7 +41,8 @@ impl Sketch {
         }
     }
 
-    /// A weight of values between `from` and `to`; `None` if nothing here writes its format in such rows.
+    /// A weight of values between `from` and `to`; of formats that nothing here writes, blocks of any bits that mean numbers of
+    /// ordinary size. `None` if the format has no such rows.
     pub(super) fn weight(
         &mut self,
         format: Format,
@@ -56,7 +58,9 @@ impl Sketch {
                     from + (to - from) * unit
                 })
                 .collect();
-            encode_row(format, &values, row).ok()?;
+            if encode_row(format, &values, row).is_err() {
+                self.blocks(format, row)?;
+            }
         }
         self.blobs.push(Blob {
             format,
@@ -64,6 +68,25 @@ impl Sketch {
             bytes,
         });
         Some(WeightId(self.blobs.len() as u32 - 1))
+    }
+
+    /// Blocks of any bits: what is too large, too small or no number is drawn again.
+    fn blocks(&mut self, format: Format, row: &mut [u8]) -> Option<()> {
+        for block in row.chunks_mut(format.block_bytes()) {
+            let is_ordinary = |block: &[u8]| {
+                let values = Weights::decode(format, block, format.block_len()).values;
+                let most = values.iter().fold(0.0_f64, |most, x| most.max(x.abs()));
+                values.iter().all(|x| x.is_finite()) && (1e-3..4.0).contains(&most)
+            };
+            let mut draw = || {
+                for byte in &mut *block {
+                    *byte = self.random.next_u32() as u8;
+                }
+                is_ordinary(block)
+            };
+            (0..10_000).any(|_| draw()).then_some(())?;
+        }
+        Some(())
     }
 
     /// The result of the next operation.
