@@ -270,7 +270,7 @@ fn what_cannot_be_run_ends_with_3_and_wrong_usage_with_1() {
             "conformance",
             text(&model),
             "--candidate",
-            "gpu",
+            "plugin:nowhere.so",
             "--tokens",
             "1,2",
         ],
@@ -399,8 +399,8 @@ fn a_plug_in_is_judged_by_the_program() {
     ];
     let said = ends(2, &halved);
     assert!(said.contains("blk.0.attn_q"), "{said}");
-    // None lies beside the tests' program.
-    let said = ends(3, &["conformance", text(&model), "--candidate", "gpu"]);
+    let nowhere = "plugin:nowhere.so";
+    let said = ends(3, &["conformance", text(&model), "--candidate", nowhere]);
     assert!(said.contains("no plug-in at"), "{said}");
     ends(1, &["conformance", "--candidate", "gpu:x"]);
 }
