@@ -9,6 +9,7 @@
 //! | [`claims`] | the same from single numbers that somebody wrote down |
 //! | [`import`] | recordings of other engines |
 //! | [`fault`] | wrong variants of operations, and which of them fits |
+//! | [`plugin`] | whether a plug-in keeps its contract |
 //! | [`receipt`] | runs that can be replayed |
 //!
 //! `oracle/README.md` says what an independent engine computed.
@@ -23,6 +24,7 @@ pub mod compare;
 pub mod fault;
 pub mod import;
 pub mod metric;
+pub mod plugin;
 pub mod precision;
 pub mod receipt;
 pub mod recording;

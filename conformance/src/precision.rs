@@ -17,6 +17,10 @@ pub enum Operand {
     Bytes,
     /// As bytes with a scale per 256 where weights come in blocks of 256, else per 32: llama.cpp.
     Blocks,
+    /// As halves, whatever the weights are: a device.
+    Halves,
+    /// As two bytes each with a scale per 32, whatever the weights are: a device.
+    Words,
 }
 
 /// How exactly an engine computes.
@@ -32,6 +36,8 @@ pub struct Precision {
     pub foreign: bool,
     /// The activation goes through a table of halves: llama.cpp's GELU.
     pub half_gelu: bool,
+    /// A device, which adds so many terms in a row, at most; 0: a row's.
+    pub device: Option<usize>,
     /// The weights of Gemma's norms are held less 1: transformers.
     pub less_one: bool,
     /// What writing a value down moved it by.
@@ -84,6 +90,7 @@ impl Precision {
         cache: Remembered::Single,
         foreign: false,
         half_gelu: false,
+        device: None,
         less_one: false,
         stored: Stored {
             relative: 0.0,
@@ -112,10 +119,16 @@ impl Precision {
                 _ => 1.0,
             },
             operand: match &provenance.tier[..] {
-                "fast" => Operand::Bytes,
                 "quantised" => Operand::Blocks,
+                tier if tier.contains("inputs f16") => Operand::Halves,
+                tier if tier.contains("inputs words") => Operand::Words,
+                tier if tier.starts_with("fast") || tier.contains("inputs bytes") => Operand::Bytes,
                 _ => Operand::Exact,
             },
+            device: provenance
+                .tier
+                .split_once(", sums of ")
+                .and_then(|(_, terms)| terms.parse().ok()),
             cache,
             foreign,
             half_gelu: provenance.engine.starts_with("llama.cpp"),
@@ -188,10 +201,10 @@ impl Precision {
                 let weight = crate::reference::rows::decoded(site.weight(*weight), 0);
                 let len = width / heads;
                 // Others add the squares in f32.
-                let sum = if self.foreign {
-                    len as f64 / 8.0 * ROUNDING
-                } else {
-                    0.0
+                let sum = match self.device {
+                    Some(_) => (len as f64 / 2.0 + 8.0) * ROUNDING,
+                    None if self.foreign => len as f64 / 8.0 * ROUNDING,
+                    None => 0.0,
                 };
                 site.input(*input)?;
                 // And of Gemma some hold weights less 1, as floats, and add it.
@@ -264,7 +277,17 @@ impl Precision {
                     } else {
                         0.0
                     };
+                    // WGSL's exponential has an error of 3 + 2 |x| units of f32's last place.
+                    let exponential = if self.device.is_some() {
+                        match activate {
+                            Activate::Silu => ROUNDING * (6.0 + 4.0 * g.abs()) * y.abs(),
+                            Activate::GeluTanh => 12.0 * ROUNDING * (g * u).abs(),
+                        }
+                    } else {
+                        0.0
+                    };
                     cancelled
+                        + exponential
                         + match activate {
                             Activate::Silu => bound::silu_gate(y, g, u),
                             Activate::GeluTanh if self.half_gelu => {
@@ -278,15 +301,53 @@ impl Precision {
                         }
                 })
             }
-            Op::SoftCap { cap, .. } => each(&|_, _, y| bound::soft_cap(y, f64::from(*cap))),
+            Op::SoftCap { cap, .. } => {
+                let cap = f64::from(*cap);
+                // As above, of a tangent by exponentials.
+                let exponential = if self.device.is_some() {
+                    12.0 * ROUNDING * cap
+                } else {
+                    0.0
+                };
+                each(&|_, _, y| bound::soft_cap(y, cap) + exponential)
+            }
             Op::Attend(_) => return None,
         })
     }
 
     fn product(&self, format: Format, row: &Weights, x: &[f64]) -> f64 {
+        let kernels = match self.device {
+            None if self.foreign => 2.0,
+            None => 1.0,
+            // 16 sums have a sixteenth of the terms each, and are joined in four steps.
+            Some(terms) => {
+                let all = x.len().max(1);
+                let row = if terms == 0 { all } else { all.min(terms) };
+                2.0 * (row as f64 + 16.0) / (all.div_ceil(16) as f64 + 4.0)
+            }
+        };
+        let summed = bound::product_f32(row, x) * self.rounding * kernels;
+        let sizes = || row.values.iter().map(|w| w.abs());
+        match self.operand {
+            // To 11 bits, and near zero to multiples of 2⁻²⁴.
+            Operand::Halves => {
+                let moved = |x: f64| x.abs() / 2048.0 + libm::pow(2.0, -25.0);
+                let moved: f64 = sizes().zip(x).map(|(w, x)| w * moved(*x)).sum();
+                return summed * (1.0 + 1.0 / 2048.0) + moved;
+            }
+            Operand::Words => {
+                let largest = |x: &[f64]| x.iter().fold(0.0_f64, |most, x| most.max(x.abs()));
+                let moved: f64 = (row.values.chunks(32).zip(x.chunks(32)))
+                    .map(|(w, x)| {
+                        0.51 * largest(x) / 32767.0 * w.iter().map(|w| w.abs()).sum::<f64>()
+                    })
+                    .sum();
+                return summed * (1.0 + 1.0 / 32767.0) + moved;
+            }
+            _ => {}
+        }
         if self.operand == Operand::Exact || format.is_float() {
-            let kernels = if self.foreign { 2.0 } else { 1.0 };
-            return bound::product_f32(row, x) * self.rounding * kernels;
+            return summed;
         }
         if self.operand == Operand::Bytes || format.block_len() == 32 {
             return bound::product_fast(row, x);

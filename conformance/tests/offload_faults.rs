@@ -284,7 +284,7 @@ fn a_device_that_does_not_open_says_why_on_one_line() {
     let error = unmade(&llama, &nowhere).to_string();
     assert_eq!(
         error,
-        "the plug-in finds 16 devices, so there is none with the number 99"
+        "the plug-in finds 21 devices, so there is none with the number 99"
     );
     let none = OffloadSettings {
         layers: GpuLayers::Last(0),

@@ -15,9 +15,15 @@ use std::sync::atomic::{AtomicU64, Ordering};
 /// An open device with its weights.
 pub(crate) struct Host {
     gpu: Arc<Gpu>,
-    weights: HashMap<u64, Weight>,
+    weights: HashMap<u64, Kept>,
     next: u64,
     plans: Arc<AtomicU64>,
+}
+
+/// A weight, and how many plans use it: one less than there are copies of `users`.
+struct Kept {
+    weight: Weight,
+    users: Arc<()>,
 }
 
 /// A plan, and the device that it keeps alive.
@@ -25,6 +31,8 @@ pub(crate) struct Running {
     gpu: Arc<Gpu>,
     plan: Plan,
     held: Arc<AtomicU64>,
+    /// Of its weights.
+    _users: Vec<Arc<()>>,
 }
 
 /// How long the arrays of a step are.
@@ -53,7 +61,7 @@ impl Host {
     }
 
     pub(crate) fn memory(&self) -> abi::Memory {
-        let weights = self.weights.values().map(|w| w.shape.bytes()).sum();
+        let weights = self.weights.values().map(|w| w.weight.shape.bytes()).sum();
         let plans = self.plans.load(Ordering::Relaxed);
         abi::Memory {
             total: self.gpu.memory,
@@ -92,7 +100,11 @@ impl Host {
         let made = Weight::reserve(&self.gpu, describe::shape(weight)?)?;
         let id = self.next;
         self.next += 1;
-        self.weights.insert(id, made);
+        let kept = Kept {
+            weight: made,
+            users: Arc::default(),
+        };
+        self.weights.insert(id, kept);
         Ok(id)
     }
 
@@ -103,7 +115,8 @@ impl Host {
         rows: u64,
         bytes: &[u8],
     ) -> Result<(), GpuError> {
-        let weight = self.weights.get_mut(&id).ok_or_else(|| no_weight(id))?;
+        let kept = self.weights.get_mut(&id).ok_or_else(|| no_weight(id))?;
+        let weight = &mut kept.weight;
         let expected = rows.checked_mul(weight.shape.row_bytes() as u64);
         if expected != Some(bytes.len() as u64) {
             let what = format!("{} bytes are not {rows} rows", bytes.len());
@@ -114,22 +127,28 @@ impl Host {
     }
 
     pub(crate) fn drop_weight(&mut self, id: u64) -> Result<(), GpuError> {
-        let dropped = self.weights.remove(&id);
-        dropped.map(drop).ok_or_else(|| no_weight(id))
+        let kept = self.weights.get(&id).ok_or_else(|| no_weight(id))?;
+        if Arc::strong_count(&kept.users) > 1 {
+            return Err(GpuError::invalid(format!("a plan uses weight {id}")));
+        }
+        self.weights.remove(&id);
+        Ok(())
     }
 
     pub(crate) fn plan(&self, parts: &Parts<'_>) -> Result<(Running, abi::Planned), GpuError> {
         let shapes = parts.shapes()?;
-        let mut weights = Vec::with_capacity(shapes.len());
+        let (mut weights, mut users) = (Vec::with_capacity(shapes.len()), Vec::new());
         for (given, shape) in parts.weights.iter().zip(&shapes) {
-            let weight = self.weights.get(&given.id);
-            let weight = weight.ok_or_else(|| no_weight(given.id))?;
+            let kept = self.weights.get(&given.id);
+            let kept = kept.ok_or_else(|| no_weight(given.id))?;
+            let weight = &kept.weight;
             let has = weight.shape;
             if (has.format.id, has.rows, has.width) != (shape.format.id, shape.rows, shape.width) {
                 let what = format!("weight {} was made with another shape", given.id);
                 return Err(GpuError::invalid(what));
             }
             weights.push(weight.clone());
+            users.push(Arc::clone(&kept.users));
         }
         let plan = Plan::new(&self.gpu, parts.graph()?, &weights)?;
         let spare = plan.spare().map_or(u32::MAX, |spare| spare as u32);
@@ -142,6 +161,7 @@ impl Host {
         let running = Running {
             gpu: Arc::clone(&self.gpu),
             held: Arc::clone(&self.plans),
+            _users: users,
             plan,
         };
         Ok((running, planned))

@@ -2,9 +2,9 @@
 
 It shares nothing with Fidelis but the file format, so its recordings test what `fidelis conformance --recording` finds and names:
 
-    python faulty.py MODEL.gguf OUT.safetensors FAULT [STEPS]
+    python faulty.py MODEL.gguf OUT.safetensors FAULT [STEPS [IDS]]
 
-FAULT is `none` or one of FAULTS below; STEPS such as 5,1,1 cut the ids into calls. Everything is computed in float32.
+FAULT is `none` or one of FAULTS below; STEPS such as 5,1,1 cut the ids into calls. Everything is computed in float32; weights are F32, Q4_K or Q6_K.
 """
 
 import sys
@@ -15,19 +15,54 @@ from safetensors.numpy import save_file
 
 FAULTS = """none rope-neighbours-and-halves rope-base gate-and-up weights-by-columns tiled-heads no-mask
 epsilon position-restarts no-cache scale embedding-unscaled norms-plus-one head-norms-plus-one post-norm window theta silu
-last-row residual""".split()
+last-row residual min-sign nibbles-beside no-offset double-bos""".split()
 f32 = np.float32
 
 
+def q4_k(blocks, fault):
+    """`[n, 144]` bytes as `[n, 256]`: 256 times 4 bits, 6-bit scales and minima per 32."""
+    half = lambda at: blocks[:, at : at + 2].copy().view("<f2").astype(f32)
+    s, quants = blocks[:, 4:16], blocks[:, 16:].reshape(-1, 4, 32)
+    scale = np.concatenate([s[:, :4] & 63, (s[:, 8:] & 15) | (s[:, :4] >> 6 << 4)], 1).astype(f32) * half(0)
+    least = np.concatenate([s[:, 4:8] & 63, (s[:, 8:] >> 4) | (s[:, 4:8] >> 6 << 4)], 1).astype(f32) * half(2)
+    low, high = quants & 15, quants >> 4
+    if fault == "nibbles-beside":
+        q = np.stack([low, high], -1).reshape(-1, 8, 32)
+    else:
+        q = np.stack([low, high], 2).reshape(-1, 8, 32)
+    least = least if fault == "min-sign" else -least
+    return (scale[..., None] * q + least[..., None]).reshape(-1, 256).astype(f32)
+
+
+def q6_k(blocks, fault):
+    """`[n, 210]` bytes as `[n, 256]`: 4 low bits, 2 high bits, signed scales per 16."""
+    low, high = blocks[:, :128].reshape(-1, 2, 2, 32), blocks[:, 128:192].reshape(-1, 2, 32)
+    scale = blocks[:, 192:208].copy().view(np.int8).astype(f32) * blocks[:, 208:].copy().view("<f2").astype(f32)
+    four = np.concatenate([low & 15, low >> 4], 2)
+    two = np.stack([high >> shift & 3 for shift in (0, 2, 4, 6)], 2)
+    q = (four | two << 4).reshape(-1, 16, 16).astype(f32) - (0 if fault == "no-offset" else 32)
+    return (scale[..., None] * q).reshape(-1, 256).astype(f32)
+
+
+def decoded(tensor, fault):
+    """Rows of values; gguf gives bytes of what is quantised."""
+    data = np.array(tensor.data)
+    decoder = {"Q4_K": (q4_k, 144), "Q6_K": (q6_k, 210)}.get(tensor.tensor_type.name)
+    if decoder is None:
+        return data.astype(f32)
+    decode, size = decoder
+    return decode(data.reshape(-1, size), fault).reshape(data.shape[0], -1)
+
+
 class Model:
-    def __init__(self, path):
+    def __init__(self, path, fault="none"):
         reader = GGUFReader(path)
         self.arch = reader.fields["general.architecture"].contents()
         key = lambda name, absent=None: (
             reader.fields[f"{self.arch}.{name}"].contents() if f"{self.arch}.{name}" in reader.fields else absent
         )
         # gguf gives [rows, width].
-        self.w = {t.name: np.array(t.data, dtype=f32) for t in reader.tensors}
+        self.w = {t.name: decoded(t, fault) for t in reader.tensors}
         self.layers, self.width = key("block_count"), key("embedding_length")
         self.heads, self.kv = key("attention.head_count"), key("attention.head_count_kv")
         self.head = key("attention.key_length", self.width // self.heads)
@@ -198,7 +233,11 @@ def main():
         sys.exit(f"{fault} is none of {FAULTS}")
     tokens = [1, 17, 42, 99, 300, 5, 261, 8, 77, 130, 12, 3]
     steps = [int(n) for n in sys.argv[4].split(",")] if len(sys.argv) > 4 else [len(tokens)]
-    engine = Engine(Model(path), fault)
+    if len(sys.argv) > 5:
+        tokens = [int(n) for n in sys.argv[5].split(",")]
+    if fault == "double-bos":
+        tokens = tokens[:1] + tokens
+    engine = Engine(Model(path, fault), fault)
     found = engine.run(tokens[: sum(steps)], steps)
     # Enough to tell faults apart: two layers, of Gemma one of each kind.
     layers = ("0", "5") if engine.m.arch == "gemma3" else ("0", "1")

@@ -1,10 +1,12 @@
 //! `fidelis conformance`: do two ways of running a model agree, and if not, which operation is wrong and why?
 
+mod plugin;
+
 use crate::observe::{Prompt, cache, encode, open, steps};
 use crate::output;
 use anyhow::{Context, Result};
 use clap::Args;
-use fidelis_conformance::candidate::Candidate;
+use fidelis_conformance::candidate::{Candidate, Device};
 use fidelis_conformance::claims::judge;
 use fidelis_conformance::compare::{Verdict, accept, same_ids};
 use fidelis_conformance::import::{self, Imported};
@@ -39,12 +41,18 @@ const PROMPTS: [&str; 4] = [
 pub(crate) struct Conformance {
     /// GGUF file; of a split one the first part. Without it, the model inside this program.
     model: Option<PathBuf>,
-    /// What is judged: fast, f32, audit, level:NAME, plugin:PATH or gpu.
+    /// What is judged: fast, f32, audit, level:NAME, plugin:PATH, gpu or gpu:N.
     #[arg(long, default_value = "fast")]
     candidate: String,
     /// What it is compared with.
     #[arg(long, default_value = "audit")]
     reference: String,
+    /// Judge a plug-in: every operation, format and shape, and what else the contract says. With a MODEL: that model on it.
+    #[arg(long, value_name = "PATH", conflicts_with_all = ["candidate", "recording"])]
+    plugin: Option<PathBuf>,
+    /// With --plugin: the device's place in its list.
+    #[arg(long, value_name = "N", default_value_t = 0, requires = "plugin")]
+    device: u32,
     /// How the candidate remembers keys and values: f16, f32 or q8_0.
     #[arg(long, default_value = "f16")]
     cache_type_k: String,
@@ -192,10 +200,15 @@ impl Conformance {
     /// What the program ends with.
     pub(crate) fn execute(&self) -> Result<ExitCode> {
         let parsed = cache(&self.cache_type_k).and_then(|cache| {
-            Ok((
-                Candidate::named(&self.reference, cache)?,
-                Candidate::named(&self.candidate, cache)?,
-            ))
+            let candidate = match &self.plugin {
+                Some(path) => Candidate::Plugin(Device {
+                    path: Some(path.clone()),
+                    index: self.device,
+                    cache,
+                }),
+                None => Candidate::named(&self.candidate, cache)?,
+            };
+            Ok((Candidate::named(&self.reference, cache)?, candidate))
         });
         let (truth, candidate) = match parsed {
             Ok(both) => both,
@@ -204,6 +217,16 @@ impl Conformance {
                 return Ok(ExitCode::from(1));
             }
         };
+        if let (Some(_), None, Candidate::Plugin(device)) = (&self.plugin, &self.model, &candidate)
+        {
+            return Ok(match plugin::execute(device, self.json) {
+                Ok(verdict) => ExitCode::from(verdict.exit_code()),
+                Err(error) => {
+                    eprintln!("error: {error:#}");
+                    ExitCode::from(Verdict::Nothing.exit_code())
+                }
+            });
+        }
         let report = match self.compare(truth, &candidate) {
             Ok(report) => report,
             Err(error) => {

@@ -9,7 +9,9 @@ use fidelis_conformance::candidate::Candidate;
 use fidelis_conformance::compare::Verdict;
 use fidelis_conformance::fault::inventory::{self, Weight};
 use fidelis_conformance::fault::tokens;
+use fidelis_conformance::import::{self, Imported};
 use fidelis_conformance::recording::{Selection, model_digest};
+use fidelis_conformance::reference::Reference;
 use fidelis_engine::backend::{CacheFormat, Tier};
 use fidelis_engine::gguf::Gguf;
 use fidelis_engine::model::Model;
@@ -33,7 +35,7 @@ pub(crate) struct Doctor {
     /// What another engine recorded: safetensors, npz, llama.cpp's eval-callback log, or a table of statistics.
     #[arg(long, value_name = "FILE")]
     recording: Option<PathBuf>,
-    /// With --tokens: the text that the other engine made them from.
+    /// With --tokens or --recording: the text that the other engine made its ids from.
     #[command(flatten)]
     prompt: Prompt,
     #[command(flatten)]
@@ -75,11 +77,11 @@ impl Doctor {
             return Ok(Verdict::Diverge);
         }
         let tokenizer = Tokenizer::read(&gguf).ok();
-        sound &= self.ids(&gguf, tokenizer.as_ref())?;
+        let model = Model::read(&gguf)?;
+        sound &= self.ids(&gguf, &model, tokenizer.as_ref())?;
         if self.fast {
             return Ok(verdict(sound));
         }
-        let model = Model::read(&gguf)?;
         let subject = Subject {
             model: &model,
             digest: model_digest(&source.parts()),
@@ -111,14 +113,38 @@ impl Doctor {
         Ok(verdict(sound))
     }
 
+    /// The ids that were given, or those of the recording; `None` if there are none.
+    fn found(&self, model: &Model<'_>) -> Result<Option<Vec<u32>>> {
+        if let Some(list) = &self.prompt.tokens {
+            return crate::observe::parse(list).map(Some);
+        }
+        let Some(path) = &self.recording else {
+            return Ok(None);
+        };
+        let shown = path.display();
+        let imported = import::load(path, &Reference::new(&model.graph), None)
+            .with_context(|| format!("cannot use the recording {shown}"))?;
+        Ok(Some(match imported {
+            Imported::Recording(recording) => recording.tokens,
+            Imported::Claims(claims) => claims.tokens,
+        }))
+    }
+
     /// Ids and the text that they were made from.
-    fn ids(&self, gguf: &Gguf<'_>, tokenizer: Option<&Tokenizer>) -> Result<bool> {
-        let (Some(text), Some(list)) = (&self.prompt.prompt, &self.prompt.tokens) else {
+    fn ids(
+        &self,
+        gguf: &Gguf<'_>,
+        model: &Model<'_>,
+        tokenizer: Option<&Tokenizer>,
+    ) -> Result<bool> {
+        let Some(text) = &self.prompt.prompt else {
+            return Ok(true);
+        };
+        let Some(found) = self.found(model)? else {
             return Ok(true);
         };
         output::text("the ids\n")?;
         let tokenizer = tokenizer.context("the file's vocabulary cannot be read")?;
-        let found = crate::observe::parse(list)?;
         let special = |id: Option<u32>| {
             id.and_then(|id| tokenizer.token_text(id))
                 .unwrap_or_default()

@@ -270,7 +270,7 @@ fn what_cannot_be_run_ends_with_3_and_wrong_usage_with_1() {
             "conformance",
             text(&model),
             "--candidate",
-            "gpu",
+            "plugin:nowhere.so",
             "--tokens",
             "1,2",
         ],
@@ -343,8 +343,64 @@ fn the_doctor_says_what_is_wrong() {
         &["doctor", text(&model), "--recording", text(&recording)],
     );
     assert!(said.contains("gqa-tile"), "{said}");
+    // Its operations are right; its ids are not those of the text.
+    let recording = oracle("tests/data/faulty/llama.double-bos.safetensors");
+    let doctor = ["doctor", text(&model), "--recording", text(&recording)];
+    let said = ends(2, &[&doctor[..], &["--text", "the rain"]].concat());
+    assert!(
+        said.contains("double-bos") && said.contains("agree: every operation"),
+        "{said}"
+    );
+    ends(0, &doctor);
     let log = oracle("tests/data/eval-callback.theta.log");
     let said = ends(2, &["doctor", text(&model), "--recording", text(&log)]);
     assert!(said.contains("rope-theta-wrong"), "{said}");
     ends(3, &["doctor", "no-such-file.gguf"]);
+}
+
+/// The plug-in of plain loops keeps the contract, a device of it that mixes up its lanes does not, and what is none is refused.
+#[test]
+#[cfg(any(unix, windows))]
+fn a_plug_in_is_judged_by_the_program() {
+    let path = fidelis_offload_reference::path().expect("a path");
+    let plugin = ["conformance", "--plugin", text(&path)];
+    let said = ends(0, &plugin);
+    assert!(said.contains("agree: "), "{said}");
+    for group in ["contract", "product", "attention", "behaviour"] {
+        assert!(said.contains(group), "{group}: {said}");
+    }
+    let halves = fidelis_offload_reference::Fault::Halves.index().to_string();
+    let said = ends(2, &[&plugin[..], &["--device", &halves]].concat());
+    assert!(said.contains("DIVERGE"), "{said}");
+    assert!(
+        said.contains("WRONG        product: F32 64 × 100: logits"),
+        "{said}"
+    );
+    let said = ends(3, &["conformance", "--plugin", text(&oracle("Cargo.toml"))]);
+    assert!(said.contains("cannot be loaded as a library"), "{said}");
+    let said = ends(3, &[&plugin[..], &["--device", "99"]].concat());
+    assert!(said.contains("there is none with the number 99"), "{said}");
+    let model = oracle("oracle/gemma3-f32.gguf");
+    let candidate = format!("plugin:{}", text(&path));
+    for arguments in [
+        &["conformance", text(&model), "--candidate", &candidate][..],
+        &["conformance", text(&model), "--plugin", text(&path)],
+    ] {
+        let said = ends(0, arguments);
+        assert!(said.contains("reference plug-in"), "{said}");
+    }
+    let halved = [
+        "conformance",
+        text(&model),
+        "--plugin",
+        text(&path),
+        "--device",
+        &halves,
+    ];
+    let said = ends(2, &halved);
+    assert!(said.contains("blk.0.attn_q"), "{said}");
+    let nowhere = "plugin:nowhere.so";
+    let said = ends(3, &["conformance", text(&model), "--candidate", nowhere]);
+    assert!(said.contains("no plug-in at"), "{said}");
+    ends(1, &["conformance", "--candidate", "gpu:x"]);
 }

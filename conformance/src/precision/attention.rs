@@ -101,6 +101,12 @@ impl Precision {
             })
             .collect();
         let unit = self.unit();
+        // Devices may add all positions up in a row.
+        let terms = if self.device.is_some() {
+            positions
+        } else {
+            positions.min(128)
+        };
         let mut out = Vec::with_capacity(right.len());
         for (at, token) in site.rows.clone().enumerate() {
             for head in 0..attend.heads {
@@ -127,7 +133,7 @@ impl Precision {
                         sum += row[p].abs()
                             * ((v - y[d]).abs() * 2.0 * eta
                                 + m * (1.0 + 2.0 * eta)
-                                + (positions.min(128) as f64 + 24.0) * unit * (v.abs() + m));
+                                + (terms as f64 + 24.0) * unit * (v.abs() + m));
                     }
                     sum + 1e-37
                 }));

@@ -1,7 +1,8 @@
 //! A recording made through the engine's observer.
 
 use super::{Provenance, Recording, Selection, Tensor};
-use fidelis_engine::backend::{BackendError, CpuBackend, Logits, Observer, Step};
+use fidelis_engine::backend::offload::OffloadBackend;
+use fidelis_engine::backend::{Backend, BackendError, CpuBackend, Logits, Observer, Step};
 use std::collections::BTreeMap;
 
 /// Something that runs a model step by step and shows its checkpoints: a back end, or a plug-in behind one.
@@ -17,6 +18,27 @@ pub trait Runs {
 impl Runs for CpuBackend<'_> {
     fn run(&mut self, step: &Step<'_>, observer: &mut dyn Observer) -> Result<(), BackendError> {
         self.forward_observed(step, observer).map(|_| ())
+    }
+}
+
+impl Runs for OffloadBackend<'_> {
+    fn run(&mut self, step: &Step<'_>, observer: &mut dyn Observer) -> Result<(), BackendError> {
+        // Scores and probabilities stay on a device.
+        self.forward_observed(step, &mut Shown(observer))
+            .map(|_| ())
+    }
+}
+
+/// All but what devices never show.
+struct Shown<'o>(&'o mut dyn Observer);
+
+impl Observer for Shown<'_> {
+    fn wants(&self, name: &str) -> bool {
+        !name.ends_with("attn_scores") && !name.ends_with("attn_probs") && self.0.wants(name)
+    }
+
+    fn saw(&mut self, name: &str, shape: &[usize], values: &[f64]) {
+        self.0.saw(name, shape, values);
     }
 }
 

@@ -2,7 +2,7 @@
 
 use crate::*;
 
-const FAULTY: [(&str, &str, &str, &str); 24] = [
+const FAULTY: [(&str, &str, &str, &str); 28] = [
     ("llama", "none", "", ""),
     (
         "llama",
@@ -97,13 +97,26 @@ const FAULTY: [(&str, &str, &str, &str); 24] = [
         "gguf-dims-as-rowmajor",
         "blk.0.attn_q",
     ),
+    ("llama-q4_k_m", "none", "", ""),
+    ("llama-q4_k_m", "min-sign", "q4k-min-sign", "token_embd"),
+    (
+        "llama-q4_k_m",
+        "nibbles-beside",
+        "q4k-nibble-interleaved",
+        "token_embd",
+    ),
+    // Layer 2, which has such weights, is not recorded.
+    ("llama-q4_k_m", "no-offset", "q6k-no-offset", "output_norm"),
 ];
 
 #[test]
 fn an_engine_in_python_with_a_fault_is_diagnosed() {
     let mut wrong = Vec::new();
     for (name, fault, wanted, at) in FAULTY {
-        let file = open(&format!("{name}-f32"));
+        let file = match name {
+            "llama-q4_k_m" => open(name),
+            name => open(&format!("{name}-f32")),
+        };
         let gguf = file.gguf().expect("GGUF");
         let model = Model::read(&gguf).expect("a model");
         let reference = Reference::new(&model.graph);

@@ -17,14 +17,18 @@ mod library;
 )]
 #[cfg_attr(not(any(unix, windows)), path = "offload/loader_absent.rs")]
 mod loader;
+#[expect(unsafe_code, reason = "calls a plug-in's functions")]
+mod probe;
 mod run;
 mod split;
 mod translate;
 
 pub use error::{OffloadError, Place};
-pub use fidelis_abi::{DeviceInfo, DeviceKind, Memory, Profile};
+pub use fidelis_abi::Tier as OffloadTier;
+pub use fidelis_abi::{DeviceInfo, DeviceKind, Inputs, Memory, Profile};
 pub use fit::Fit;
 pub use library::Plugin;
+pub use probe::Promise;
 
 use super::{BackendError, CacheFormat, CpuBackend, CpuSettings, Tier};
 use crate::graph::Graph;

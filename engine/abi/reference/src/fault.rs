@@ -37,11 +37,21 @@ pub enum Fault {
     Misleads,
     /// Its caches with windows hold 3 positions more than the window.
     Sliding,
+    /// Its products read the fields of their sizes in another order: rows for width.
+    Misreads,
+    /// Its products add up 64 lanes as if they were one subgroup, which has 32.
+    Halves,
+    /// Its products count work groups in one dimension, of which there are 65,535.
+    Flat,
+    /// Its products start as many groups of 16 rows as fit wholly.
+    Truncates,
+    /// Its gates read what the step before left in their buffer.
+    Lags,
 }
 
 impl Fault {
     /// Every device.
-    pub const ALL: [Self; 16] = [
+    pub const ALL: [Self; 21] = [
         Self::None,
         Self::Panics,
         Self::Vanishes,
@@ -58,6 +68,11 @@ impl Fault {
         Self::Absent,
         Self::Misleads,
         Self::Sliding,
+        Self::Misreads,
+        Self::Halves,
+        Self::Flat,
+        Self::Truncates,
+        Self::Lags,
     ];
 
     /// Its place in the list.

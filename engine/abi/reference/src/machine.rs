@@ -4,8 +4,9 @@ use crate::Failure;
 use crate::attend::{Remembered, memories};
 use crate::copy::{Inputs, Model};
 use crate::fault::Fault;
-use crate::memory::{Opened, Shared};
+use crate::memory::{Opened, Shared, Stored};
 use fidelis_abi::{Activate, Op, OpKind, Pairing, Status};
+use std::collections::HashMap;
 
 /// A model ready to run.
 pub(crate) struct Machine {
@@ -15,6 +16,8 @@ pub(crate) struct Machine {
     memories: Vec<Remembered>,
     read: usize,
     steps: usize,
+    /// What the step before left in the gates' buffers.
+    left: HashMap<usize, Vec<f32>>,
 }
 
 impl Machine {
@@ -26,6 +29,7 @@ impl Machine {
             bytes,
             read: 0,
             steps: 0,
+            left: HashMap::new(),
         }
     }
 
@@ -75,7 +79,11 @@ impl Machine {
                 position,
                 rows,
             };
-            let out = self.op(&step, &all).map_err(|error| error.at(index))?;
+            let mut out = self.op(&step, &all).map_err(|error| error.at(index))?;
+            if fault == Fault::Lags && op.kind == OpKind::GATE {
+                let left = self.left.insert(index, out.clone());
+                out = left.filter(|left| left.len() == out.len()).unwrap_or(out);
+            }
             all[op.out as usize] = out;
         }
         self.read = position + count;
@@ -125,13 +133,9 @@ impl Machine {
                     let weight = step.weight(&self.model);
                     let input = operand(op.a);
                     for (j, out) in values.iter_mut().enumerate() {
-                        let weights = weight.row(op.first as usize + j);
-                        let sum: f64 = weights
-                            .iter()
-                            .zip(&input)
-                            .map(|(&w, &x)| f64::from(w) * f64::from(x))
-                            .sum();
-                        *out = sum as f32;
+                        if let Some(weights) = step.product_row(weight, j, width) {
+                            *out = step.sum(&weights, &input) as f32;
+                        }
                     }
                 }
                 OpKind::BIAS => {
@@ -178,8 +182,33 @@ struct Row<'s> {
 }
 
 impl Row<'_> {
-    fn weight(&self, model: &Model) -> &crate::memory::Stored {
+    fn weight(&self, model: &Model) -> &Stored {
         &self.device.weights[&model.weights[self.op.weight as usize].id]
+    }
+
+    /// What a product takes for its row `j`; `None`: no group computes it.
+    fn product_row(&self, weight: &Stored, j: usize, rows: usize) -> Option<Vec<f32>> {
+        let row = self.op.first as usize + j;
+        match self.device.fault {
+            Fault::Flat if j >= 65_535 => None,
+            Fault::Truncates if rows > 16 && j >= rows / 16 * 16 => None,
+            Fault::Misreads => {
+                let (rows, width) = (weight.rows, weight.width);
+                let element = |k: usize| {
+                    let at = (row * rows + k) % (rows * width);
+                    weight.row(at / width)[at % width]
+                };
+                Some((0..width).map(element).collect())
+            }
+            _ => Some(weight.row(row)),
+        }
+    }
+
+    fn sum(&self, weights: &[f32], input: &[f32]) -> f64 {
+        let halves = self.device.fault == Fault::Halves;
+        let pairs = weights.iter().zip(input).enumerate();
+        let lanes = pairs.filter(|(lane, _)| !halves || lane % 64 < 32);
+        lanes.map(|(_, (&w, &x))| f64::from(w) * f64::from(x)).sum()
     }
 
     fn embed(&self, model: &Model, row: usize, out: &mut [f32]) -> Result<(), Failure> {
