@@ -20,6 +20,11 @@ pub(super) struct Team {
     spins: usize,
 }
 
+/// Whether so many workers are more than there are cores.
+fn is_crowded(workers: usize) -> bool {
+    workers > std::thread::available_parallelism().map_or(1, usize::from)
+}
+
 /// Where the workers of one step wait for parts of it that others have.
 struct Meeting {
     spins: usize,
@@ -51,8 +56,7 @@ impl Team {
             1 => None,
             _ => Some(build(threads).map_err(|source| BackendError::Threads { threads, source })?),
         };
-        let cores = std::thread::available_parallelism().map_or(1, usize::from);
-        let spins = if threads > cores {
+        let spins = if is_crowded(threads) {
             CROWDED_SPINS
         } else {
             SPINS
@@ -185,6 +189,8 @@ pub(super) struct Counters {
     taken: Vec<Counter>,
     /// Parts that are done, of all spans.
     done: Counter,
+    /// What [`Take::Most`] is, in eighths.
+    eighths: usize,
 }
 
 /// Alone on its cache line: each worker counts on its own.
@@ -197,17 +203,17 @@ struct Counter(AtomicUsize);
 pub(super) enum Take {
     /// One.
     One,
-    /// Most of those left in a span: few interruptions at first, little to wait for at the end.
+    /// Most of those left in a span, or all if nobody waits for them: few interruptions at first, little to wait for
+    /// at the end.
     Most,
 }
 
 impl Take {
-    /// Of `left` parts, at least 1; `alone`: nobody waits for the rest.
-    fn of(self, left: usize, alone: bool) -> usize {
+    /// Of `left` parts, at least 1.
+    fn of(self, left: usize, eighths: usize) -> usize {
         match self {
             Self::One => 1,
-            Self::Most if alone => left,
-            Self::Most => (left * 5).div_ceil(8),
+            Self::Most => (left * eighths).div_ceil(8),
         }
     }
 }
@@ -218,6 +224,7 @@ impl Counters {
         Self {
             taken: (0..workers).map(|_| Counter::default()).collect(),
             done: Counter::default(),
+            eighths: if workers == 1 { 8 } else { 5 },
         }
     }
 
@@ -229,7 +236,7 @@ impl Counters {
             let span = count * owner / workers..count * (owner + 1) / workers;
             let after = |taken: usize| {
                 let left = span.len().checked_sub(taken).filter(|&left| left > 0)?;
-                Some(taken + take.of(left, workers == 1))
+                Some(taken + take.of(left, self.eighths))
             };
             let counter = &self.taken[owner].0;
             let taken = counter
