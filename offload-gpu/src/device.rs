@@ -2,6 +2,8 @@
 
 use crate::error::GpuError;
 use crate::pipeline::Pipelines;
+use crate::store::Store;
+use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -71,6 +73,7 @@ pub struct Gpu {
     /// Bytes of memory; 0: unknown.
     pub memory: u64,
     pub(crate) pipelines: Pipelines,
+    pub(crate) store: Option<Store>,
     faults: Arc<Faults>,
 }
 
@@ -196,6 +199,15 @@ impl Gpu {
     ///
     /// [`GpuError`] if there is no such adapter, or it gives no device.
     pub fn open(index: usize) -> Result<Self, GpuError> {
+        Self::open_keeping(index, None)
+    }
+
+    /// The same, with compiled kernels kept in the folder `kept`.
+    ///
+    /// # Errors
+    ///
+    /// As [`Self::open`].
+    pub fn open_keeping(index: usize, kept: Option<&Path>) -> Result<Self, GpuError> {
         let adapters = adapters();
         let count = adapters.len();
         let adapter = adapters
@@ -235,8 +247,10 @@ impl Gpu {
         let subgroup = (features.contains(wgpu::Features::SUBGROUP)
             && info.subgroup_min_size == info.subgroup_max_size)
             .then_some(info.subgroup_min_size);
+        let store = kept.and_then(|folder| Store::open(&device, &info, folder));
         Ok(Self {
             name: info.name,
+            store,
             abilities: Abilities {
                 doubles: features.contains(wgpu::Features::SHADER_F64),
                 subgroup,
@@ -256,6 +270,11 @@ impl Gpu {
             device,
             queue,
         })
+    }
+
+    /// Keeps compiled kernels for the next process; whether this device can.
+    pub fn keep(&self) -> bool {
+        self.store.as_ref().is_some_and(Store::save)
     }
 
     /// What the driver has reported since the last call.

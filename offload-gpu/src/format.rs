@@ -5,6 +5,10 @@
 
 use crate::error::GpuError;
 use std::ops::Range;
+use std::slice::ChunksExact;
+
+/// Bytes of weights below which one thread moves them.
+const ALONE: usize = 1 << 20;
 
 /// A format of weights.
 #[derive(Clone, Copy, Debug)]
@@ -118,15 +122,58 @@ impl Format {
         starts
     }
 
-    /// Moves whole blocks to the planes that begin at the words `planes`, behind `before` others.
+    /// Moves whole blocks to the planes that begin at the words `planes`, behind `before` others; many of them on all cores.
     pub fn split(&self, bytes: &[u8], planes: &[usize], before: usize, words: &mut [u32]) {
         let blocks = bytes.len() / self.block_bytes;
-        let all: &mut [u8] = bytemuck::cast_slice_mut(words);
-        let mut from = 0;
+        let threads = match bytes.len() {
+            ..ALONE => 1,
+            _ => std::thread::available_parallelism().map_or(1, usize::from),
+        };
+        let share = blocks.div_ceil(threads).max(1);
+        // Each thread has its own stretch of every plane.
+        let mut shares: Vec<Vec<&mut [u8]>> = vec![];
+        shares.resize_with(blocks.div_ceil(share), Vec::new);
+        let (mut rest, mut at): (&mut [u8], usize) = (bytemuck::cast_slice_mut(words), 0);
         for (&field, &plane) in self.fields.iter().zip(planes) {
-            let plane = all[4 * plane + before * field..][..field * blocks].chunks_exact_mut(field);
-            for (to, block) in plane.zip(bytes.chunks_exact(self.block_bytes)) {
-                to.copy_from_slice(&block[from..][..field]);
+            let start = 4 * plane + before * field;
+            let (_, after) = std::mem::take(&mut rest).split_at_mut(start - at);
+            let (here, after) = after.split_at_mut(field * blocks);
+            (rest, at) = (after, start + field * blocks);
+            for (share, part) in shares.iter_mut().zip(here.chunks_mut(field * share)) {
+                share.push(part);
+            }
+        }
+        let sources = bytes.chunks(share * self.block_bytes);
+        std::thread::scope(|scope| {
+            let mut shares = shares.into_iter().zip(sources);
+            let own = shares.next();
+            for (planes, bytes) in shares {
+                scope.spawn(|| self.split_alone(bytes, planes));
+            }
+            if let Some((planes, bytes)) = own {
+                self.split_alone(bytes, planes);
+            }
+        });
+    }
+
+    fn split_alone(&self, bytes: &[u8], planes: Vec<&mut [u8]>) {
+        let mut from = 0;
+        for (&field, plane) in self.fields.iter().zip(planes) {
+            let blocks = bytes.chunks_exact(self.block_bytes);
+            match field {
+                1 => columns::<1>(blocks, from, plane),
+                2 => columns::<2>(blocks, from, plane),
+                4 => columns::<4>(blocks, from, plane),
+                12 => columns::<12>(blocks, from, plane),
+                16 => columns::<16>(blocks, from, plane),
+                32 => columns::<32>(blocks, from, plane),
+                64 => columns::<64>(blocks, from, plane),
+                128 => columns::<128>(blocks, from, plane),
+                _ => {
+                    for (to, block) in plane.chunks_exact_mut(field).zip(blocks) {
+                        to.copy_from_slice(&block[from..][..field]);
+                    }
+                }
             }
             from += field;
         }
@@ -169,6 +216,13 @@ fn half_to_f32(bits: u16) -> f32 {
     f32::from_bits(scaled.to_bits() | special | u32::from(bits & 0x8000) << 16)
 }
 
+/// `N` bytes of each block, from byte `from` on.
+fn columns<const N: usize>(blocks: ChunksExact<'_, u8>, from: usize, plane: &mut [u8]) {
+    for (to, block) in plane.as_chunks_mut::<N>().0.iter_mut().zip(blocks) {
+        to.copy_from_slice(&block[from..][..N]);
+    }
+}
+
 /// How many rows go into one buffer when a weight is split.
 ///
 /// # Errors
@@ -204,8 +258,8 @@ mod tests {
 
     #[test]
     fn planes_hold_every_byte_of_every_block() {
-        for format in FORMATS {
-            let blocks = 5;
+        let many = |format: &Format| 2 * ALONE / format.block_bytes + 3;
+        for (format, blocks) in FORMATS.iter().flat_map(|f| [(f, 5), (f, many(f))]) {
             let bytes: Vec<u8> = (0..blocks * format.block_bytes)
                 .map(|i| (i * 7 + i / 251) as u8)
                 .collect();

@@ -7,6 +7,7 @@ use crate::graph::Tier;
 use crate::memory::{Shape, Weight};
 use crate::plan::Plan;
 use crate::run::{self, Outcome, Place, Values, Wanted};
+use crate::store;
 use fidelis_abi as abi;
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -53,7 +54,7 @@ pub(crate) struct StepParts<'a> {
 impl Host {
     pub(crate) fn open(index: usize) -> Result<Self, GpuError> {
         Ok(Self {
-            gpu: Arc::new(Gpu::open(index)?),
+            gpu: Arc::new(Gpu::open_keeping(index, store::folder().as_deref())?),
             weights: HashMap::new(),
             next: 1,
             plans: Arc::default(),
@@ -151,6 +152,7 @@ impl Host {
             users.push(Arc::clone(&kept.users));
         }
         let plan = Plan::new(&self.gpu, parts.graph()?, &weights)?;
+        self.gpu.keep();
         let spare = plan.spare().map_or(u32::MAX, |spare| spare as u32);
         let planned = abi::Planned {
             bytes: plan.bytes,

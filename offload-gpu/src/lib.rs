@@ -22,6 +22,7 @@ mod op;
 pub mod pipeline;
 pub mod plan;
 pub mod run;
+mod store;
 mod timing;
 #[expect(unsafe_code, reason = "a promise to wgpu")]
 mod trust;

@@ -240,7 +240,7 @@ impl Kernel {
                 zero_initialize_workgroup_memory: false,
                 ..wgpu::PipelineCompilationOptions::default()
             },
-            cache: None,
+            cache: gpu.store.as_ref().map(|store| &store.cache),
         });
         match pollster::block_on(scope.pop()) {
             None => Ok(Compiled { pipeline, layout }),

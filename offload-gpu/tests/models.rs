@@ -30,13 +30,18 @@ const MODELS: [&str; 8] = [
 
 /// A device of the test's own, if this machine has one.
 fn gpu() -> Option<Gpu> {
+    gpu_keeping(None)
+}
+
+/// The same, with compiled kernels kept in a folder.
+fn gpu_keeping(folder: Option<&Path>) -> Option<Gpu> {
     let wanted = std::env::var("FIDELIS_GPU").ok();
     let index = wanted.map_or(0, |index| index.parse().expect("a number of an adapter"));
     if reports().is_empty() && std::env::var_os("FIDELIS_REQUIRE_GPU").is_none() {
         println!("GPU TESTS DID NOT RUN: there is no adapter");
         return None;
     }
-    Some(Gpu::open(index).expect("an adapter gives a device"))
+    Some(Gpu::open_keeping(index, folder).expect("an adapter gives a device"))
 }
 
 /// The logits of every token, read in steps of so many.
@@ -146,4 +151,43 @@ fn decoded_logits_are_near_the_truth() {
         // 2⁻²⁴ for each of some hundred roundings on the way, enlarged by a few layers; seen 1e-6.
         assert!(error <= 2e-5 * largest, "{name}: {error} of {largest}");
     });
+}
+
+#[test]
+fn kernels_kept_on_disk_compute_the_same_and_a_broken_file_does_no_harm() {
+    let oracle = Path::new(env!("CARGO_MANIFEST_DIR")).join("../conformance/oracle");
+    let file = File::open(&oracle.join("llama-q4_k_m.gguf")).expect("the oracle");
+    let model = Model::read(&file.gguf().expect("a GGUF file")).expect("a model");
+    let tokens = [1, 17, 42, 99];
+    let expected = expected(&model, backend::Tier::Fast, &tokens);
+    let folder = std::env::temp_dir().join(format!("fidelis-kernels-{}", std::process::id()));
+    let kept = || -> Vec<std::path::PathBuf> {
+        let entries = std::fs::read_dir(&folder).into_iter().flatten();
+        entries
+            .map(|entry| entry.expect("an entry").path())
+            .collect()
+    };
+    // Made anew, from what was kept, from what was cut off, from what was changed.
+    for time in 0..4 {
+        for path in kept() {
+            let mut bytes = std::fs::read(&path).expect("readable");
+            match time {
+                2 => bytes.truncate(bytes.len() / 2),
+                3 => bytes.iter_mut().skip(50).step_by(97).for_each(|x| *x ^= 1),
+                _ => {}
+            }
+            std::fs::write(&path, bytes).expect("writable");
+        }
+        let Some(gpu) = gpu_keeping(Some(&folder)) else {
+            return;
+        };
+        let found = found(&gpu, &model, Tier::Fast, &tokens, &[4]);
+        assert_eq!(found, expected, "time {time}");
+        if !gpu.keep() {
+            println!("NOT TESTED: this adapter keeps no kernels");
+            return;
+        }
+        assert_eq!(kept().len(), 1, "time {time}");
+    }
+    std::fs::remove_dir_all(&folder).expect("removed");
 }
