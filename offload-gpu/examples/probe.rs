@@ -1,4 +1,4 @@
-//! Measures a model on a device: `probe MODEL.gguf [--device N] [--context N] [--batch N] [--from N] [--tier f32] [--check]`.
+//! Measures a model on a device: `probe MODEL.gguf [--device N] [--context N] [--batch N] [--from N] [--keep FOLDER] [--tier f32] [--check]`.
 //!
 //! Prints how fast weights go up, prompts are read (512 tokens) and tokens are made (with the logits read back, with the token
 //! chosen on the device, and without waiting for it), then the time of each kind of kernel. With `--check`, how far the logits are from the processor's.
@@ -47,7 +47,9 @@ fn main() -> Result<(), Box<dyn Error>> {
         Tier::Fast
     };
     let start = Instant::now();
-    let gpu = Gpu::open(option(&arguments, "--device", 0)?)?;
+    let at = arguments.iter().position(|argument| argument == "--keep");
+    let kept = at.and_then(|at| arguments.get(at + 1)).map(Path::new);
+    let gpu = Gpu::open_keeping(option(&arguments, "--device", 0)?, kept)?;
     println!("open {:?}, {:?}", start.elapsed(), gpu.abilities);
     let file = File::open(Path::new(path))?;
     let model = Model::read(&file.gguf()?)?;
@@ -69,6 +71,9 @@ fn main() -> Result<(), Box<dyn Error>> {
     let start = Instant::now();
     let mut plan = Plan::new(&gpu, graph(&model.graph, &settings), &weights)?;
     println!("plan {:?}, {} bytes", start.elapsed(), plan.bytes);
+    if kept.is_some() {
+        println!("kernels kept: {}", gpu.keep());
+    }
     let vocabulary = model.config.vocabulary;
     let tokens: Vec<u32> = (0..batch)
         .map(|i| ((i * 7919 + 13) % vocabulary) as u32)
