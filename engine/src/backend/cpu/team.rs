@@ -189,8 +189,6 @@ pub(super) struct Counters {
     taken: Vec<Counter>,
     /// Parts that are done, of all spans.
     done: Counter,
-    /// What [`Take::Most`] is, in eighths.
-    eighths: usize,
 }
 
 /// Alone on its cache line: each worker counts on its own.
@@ -209,11 +207,12 @@ pub(super) enum Take {
 }
 
 impl Take {
-    /// Of `left` parts, at least 1.
-    fn of(self, left: usize, eighths: usize) -> usize {
+    /// Of `left` parts, at least 1; `alone`: nobody waits for the rest.
+    fn of(self, left: usize, alone: bool) -> usize {
         match self {
             Self::One => 1,
-            Self::Most => (left * eighths).div_ceil(8),
+            Self::Most if alone => left,
+            Self::Most => (left * 5).div_ceil(8),
         }
     }
 }
@@ -224,7 +223,6 @@ impl Counters {
         Self {
             taken: (0..workers).map(|_| Counter::default()).collect(),
             done: Counter::default(),
-            eighths: if workers == 1 { 8 } else { 5 },
         }
     }
 
@@ -236,7 +234,7 @@ impl Counters {
             let span = count * owner / workers..count * (owner + 1) / workers;
             let after = |taken: usize| {
                 let left = span.len().checked_sub(taken).filter(|&left| left > 0)?;
-                Some(taken + take.of(left, self.eighths))
+                Some(taken + take.of(left, workers == 1))
             };
             let counter = &self.taken[owner].0;
             let taken = counter
