@@ -12,6 +12,8 @@
 //! | [`text`] | whole characters, and conversations as text |
 //! | [`session`] | the loop |
 //!
+//! What is written goes through [`atomic`].
+//!
 //! ```no_run
 //! use fidelis_engine::backend::{CpuBackend, CpuSettings};
 //! use fidelis_engine::gguf::File;
@@ -38,6 +40,7 @@
 
 #![deny(unsafe_code)]
 
+pub mod atomic;
 pub mod backend;
 pub mod gguf;
 pub mod graph;

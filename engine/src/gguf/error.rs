@@ -17,6 +17,14 @@ pub enum GgufError {
         /// Why.
         source: io::Error,
     },
+    /// The system could not write the file.
+    #[error("cannot write {}", path.display())]
+    Write {
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        source: io::Error,
+    },
     /// A directory where a file should be.
     #[error("{} is a directory, not a file", path.display())]
     Directory {

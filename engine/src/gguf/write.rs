@@ -4,8 +4,7 @@ use super::GgufError;
 use super::value::{Kind, Value};
 use crate::shape::Shape;
 use fidelis_simd::Format;
-use std::fs::File;
-use std::io::{self, BufWriter, Write};
+use std::io::{self, Write};
 use std::path::Path;
 
 /// A metadata value to be written.
@@ -245,37 +244,15 @@ impl<'s> Writer<'s> {
         to.flush()
     }
 
-    /// Writes to a temporary file beside `path` and renames it: `path` is the old file or the whole new one.
+    /// Writes a file: `path` is the old one or the whole new one.
     ///
     /// # Errors
     ///
-    /// [`GgufError::Io`] naming the file.
+    /// [`GgufError::Write`] naming the file.
     pub fn write_file(&mut self, path: &Path) -> Result<(), GgufError> {
-        let failed = |source| GgufError::Io {
+        crate::atomic::write_file(path, |to| self.write(to)).map_err(|source| GgufError::Write {
             path: path.to_owned(),
             source,
-        };
-        let mut name = path
-            .file_name()
-            .ok_or_else(|| GgufError::Directory {
-                path: path.to_owned(),
-            })?
-            .to_owned();
-        name.push(format!(".{}.part", std::process::id()));
-        let temporary = path.with_file_name(name);
-        let written = File::create(&temporary).and_then(|file| {
-            let mut buffered = BufWriter::with_capacity(1 << 20, file);
-            self.write(&mut buffered)?;
-            buffered
-                .into_inner()
-                .map_err(io::IntoInnerError::into_error)?
-                .sync_all()?;
-            std::fs::rename(&temporary, path)
-        });
-        written.map_err(|source| {
-            // Nothing more can be done if the rest cannot be removed.
-            let _ = std::fs::remove_file(&temporary);
-            failed(source)
         })
     }
 }

@@ -1,8 +1,8 @@
 //! The messages of a chat, and their file.
 
 use anyhow::{Context, Result, bail};
+use fidelis_engine::atomic;
 use fidelis_engine::text::Message;
-use std::io::Write;
 use std::path::Path;
 
 /// What was said so far.
@@ -54,15 +54,9 @@ impl Conversation {
         if path.as_os_str().is_empty() {
             bail!("/save needs a file's name");
         }
-        let mut name = path.file_name().context("not a file's name")?.to_owned();
-        name.push(".part");
-        let temporary = path.with_file_name(name);
-        let written = std::fs::File::create(&temporary).and_then(|mut file| {
-            file.write_all(serde_json::to_string_pretty(&self.messages)?.as_bytes())?;
-            file.sync_all()?;
-            std::fs::rename(&temporary, path)
-        });
-        written.with_context(|| format!("cannot write {}", path.display()))
+        let text = serde_json::to_string_pretty(&self.messages)?;
+        atomic::write_file(path, |to| to.write_all(text.as_bytes()))
+            .with_context(|| format!("cannot write {}", path.display()))
     }
 
     /// Reads what [`Self::save`] wrote.
