@@ -148,7 +148,8 @@ impl Open<'_, '_> {
                 return Ok(());
             }
         }
-        loop {
+        // A signal that ends an answer ends the chat as well, unless it was Ctrl-C.
+        while !interrupt::came() {
             match input.line()? {
                 Line::End => return Ok(()),
                 Line::Interrupt => std::process::exit(130),
@@ -166,6 +167,7 @@ impl Open<'_, '_> {
                 }
             }
         }
+        Ok(())
     }
 
     /// Obeys a command; false if it is to leave.
@@ -266,7 +268,7 @@ impl Open<'_, '_> {
             stop_strings: self.options.reverse_prompt.clone(),
             ignore_end: self.options.sampling.ignore_eos,
         };
-        interrupt::reset();
+        interrupt::begin();
         let bar = progress::bar("reading", 0, false);
         let start = Instant::now();
         let mut read = 0;
@@ -278,13 +280,16 @@ impl Open<'_, '_> {
         });
         bar.finish_and_clear();
         let mut reply = match reply {
-            // As when an answer is stopped, but there is none yet.
-            Err(SessionError::BrokenOff) => {
-                interrupt::reset();
-                self.conversation.take_last_question();
-                return Ok(());
+            Ok(reply) => reply.without_logits(),
+            Err(error) => {
+                interrupt::end();
+                // As when an answer is stopped, but there is none yet.
+                if matches!(error, SessionError::BrokenOff) {
+                    self.conversation.take_last_question();
+                    return Ok(());
+                }
+                return Err(error.into());
             }
-            reply => reply?.without_logits(),
         };
         let reading = start.elapsed().as_secs_f64();
         let start = Instant::now();
@@ -303,7 +308,7 @@ impl Open<'_, '_> {
             };
             output::text(&piece.text)?;
             answer.push_str(&piece.text);
-            if interrupt::count() > 0 {
+            if interrupt::came() {
                 break;
             }
         }
@@ -312,7 +317,7 @@ impl Open<'_, '_> {
         answer.push_str(&rest);
         output::text(&rest)?;
         output::text(if self.colour { "\x1b[0m\n" } else { "\n" })?;
-        interrupt::reset();
+        interrupt::end();
         if let Some(failure) = failure {
             return Err(failure.into());
         }

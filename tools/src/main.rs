@@ -99,8 +99,7 @@ fn main() -> ExitCode {
         Command::Devices(devices) => devices.execute(),
     };
     match done {
-        Ok(()) if interrupt::count() > 0 => ExitCode::from(130),
-        Ok(()) => ExitCode::SUCCESS,
+        Ok(()) => interrupt::exit_code().map_or(ExitCode::SUCCESS, ExitCode::from),
         Err(error) if output::is_broken_pipe(&error) => ExitCode::SUCCESS,
         Err(error) => {
             eprintln!("error: {error}");

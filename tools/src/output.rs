@@ -6,8 +6,10 @@ use std::io::{self, Write};
 /// Writes text at once; a reader that went away is an error that ends the program quietly.
 pub(crate) fn text(text: &str) -> io::Result<()> {
     let mut stdout = io::stdout().lock();
-    stdout.write_all(text.as_bytes())?;
-    stdout.flush()
+    let written = stdout.write_all(text.as_bytes());
+    written
+        .and_then(|()| stdout.flush())
+        .map_err(|error| io::Error::new(error.kind(), format!("cannot write to stdout: {error}")))
 }
 
 /// Whether the reader of our output went away.

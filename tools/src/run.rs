@@ -177,6 +177,7 @@ impl Run {
             (path, claim)
         });
         interrupt::watch();
+        interrupt::begin();
         let bar = progress::bar("reading", ids.len() as u64, false);
         let start = Instant::now();
         let reply = session.reply(&ids, limits, |read, _| {
@@ -196,7 +197,7 @@ impl Run {
             tokens.push(piece.token);
             answer.push_str(&piece.text);
             let heard = self.json || self.say(&piece.text)?;
-            Ok(heard && interrupt::count() == 0)
+            Ok(heard && !interrupt::came())
         };
         let mut steps = Vec::new();
         if claim.is_some() {
