@@ -16,6 +16,9 @@ use crate::claims::{Claim, Claims, What, number};
 use crate::recording::Provenance;
 use crate::reference::Reference;
 
+/// Elements of a tensor at most.
+const LARGEST: usize = isize::MAX as usize / size_of::<f64>();
+
 /// A tensor's block in the making.
 struct Block {
     checkpoint: String,
@@ -93,6 +96,9 @@ impl Header {
         for (slot, dim) in shape.iter_mut().zip(dims.split(',')) {
             *slot = dim.trim().parse().ok()?;
         }
+        // More elements than can be counted are no tensor's; a dimension of none hides how long the others are.
+        let count = |n: usize, &dim: &usize| n.checked_mul(dim.max(1));
+        shape.iter().try_fold(1, count).filter(|&n| n <= LARGEST)?;
         Some(Self {
             name: name.trim().to_owned(),
             operation: operation.trim().to_owned(),
@@ -115,7 +121,7 @@ impl Header {
             at: [0; 3],
             depth: 0,
             positions: node.is_square().then_some(self.shape[1]),
-            skipped: (tokens * node.width).saturating_sub(shown),
+            skipped: tokens.saturating_mul(node.width).saturating_sub(shown),
         })
     }
 }
@@ -186,11 +192,17 @@ impl Block {
     /// Where element `i` of the row at hand stands in our layout.
     fn index(&self, i: usize) -> Option<usize> {
         let [width, rows, outer, _] = self.shape;
+        let place = |row: usize, width: usize, skipped: usize| {
+            let row = self.at[1].checked_mul(rows)?.checked_add(row)?;
+            row.checked_mul(width)?.checked_add(i)?.checked_add(skipped)
+        };
         match self.positions {
             // Positions are padded there, and as many as tokens here.
-            Some(tokens) => (i < tokens).then_some((self.at[1] * rows + self.at[0]) * tokens + i),
-            None => (i < width && self.at[0] < rows && self.at[1] < outer)
-                .then_some(self.skipped + (self.at[1] * rows + self.at[0]) * width + i),
+            Some(tokens) if i < tokens => place(self.at[0], tokens, 0),
+            None if i < width && self.at[0] < rows && self.at[1] < outer => {
+                place(self.at[0], width, self.skipped)
+            }
+            _ => None,
         }
     }
 }

@@ -55,6 +55,8 @@ fn members(bytes: &[u8]) -> Result<Vec<(String, &[u8])>, NpzError> {
     slice(bytes, end + 22, number(bytes, end + 20, 2)?)?;
     let (count, mut at) = (number(bytes, end + 10, 2)?, number(bytes, end + 16, 4)?);
     let mut all = Vec::new();
+    // Members that lie over each other would be more than the file.
+    let mut left = bytes.len();
     for _ in 0..count {
         if slice(bytes, at, 4)? != b"PK\x01\x02" {
             return Err(NpzError::Damaged { at });
@@ -74,6 +76,7 @@ fn members(bytes: &[u8]) -> Result<Vec<(String, &[u8])>, NpzError> {
         }
         let [own_name, own_extra] = [26, 28].map(|offset| number(bytes, header + offset, 2));
         let data = slice(bytes, header + 30 + own_name? + own_extra?, size)?;
+        left = (left.checked_sub(size)).ok_or(NpzError::Damaged { at: header })?;
         all.push((text, data));
         at += 46 + name + extra + comment;
     }
