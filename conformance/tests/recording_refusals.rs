@@ -1,7 +1,7 @@
 //! What cannot be compared is refused by name, and every kind of wrong element is found.
 
 use fidelis_conformance::compare::{Refusal, Verdict, accept, operations};
-use fidelis_conformance::import::{self, ImportError};
+use fidelis_conformance::import::{self, ImportError, NpzError};
 use fidelis_conformance::precision::Precision;
 use fidelis_conformance::receipt::Digest;
 use fidelis_conformance::recording::{Recording, RecordingError, Tensor};
@@ -197,4 +197,29 @@ fn every_kind_of_wrong_element_is_found() {
         assert_eq!(first.name, "blk.1.ffn_down", "{what}");
     }
     assert_eq!(Verdict::of(&[]), Verdict::Nothing);
+}
+
+/// An input that a reader once took too much of, or overflowed on.
+fn once(name: &str) -> Vec<u8> {
+    let seeds = here("../engine/fuzz/seeds/recording");
+    std::fs::read(seeds.join(name)).expect("committed")
+}
+
+#[test]
+fn files_that_claim_more_than_they_hold_are_refused() {
+    let file = llama();
+    let gguf = file.gguf().expect("GGUF");
+    let model = Model::read(&gguf).expect("a model");
+    let reference = Reference::new(&model.graph);
+    // Nine members, four of which are the same bytes: together more than the file.
+    let bytes = once("once-members-over-each-other.npz");
+    let error = import::read(&bytes, &reference, None).expect_err("more than the file");
+    assert!(
+        matches!(error, ImportError::Npz(NpzError::Damaged { .. })),
+        "{error}"
+    );
+    // Tensors of 2⁶⁵ and of 3 · (2⁶⁴ − 1) elements are no tensors.
+    let bytes = once("once-countless-elements.log");
+    let error = import::read(&bytes, &reference, None).expect_err("no tensors");
+    assert!(matches!(error, ImportError::NoClaims), "{error}");
 }
