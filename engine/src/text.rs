@@ -4,6 +4,7 @@ mod bpe;
 mod chat;
 mod error;
 mod fragments;
+mod jinja_limits;
 mod spm;
 mod stream;
 mod template_functions;

@@ -132,8 +132,8 @@ fn model(folder: &Folder) -> String {
     path
 }
 
-/// No file may be longer than a block; a write beyond it fails and kills nobody.
-const FULL: &str = "trap '' XFSZ; ulimit -f 1;";
+/// No file may hold a byte; a write fails and kills nobody.
+const FULL: &str = "trap '' XFSZ; ulimit -f 0;";
 
 #[test]
 fn a_disk_that_is_full_loses_no_old_file() {

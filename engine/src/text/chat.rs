@@ -1,6 +1,6 @@
 //! Conversations as text, by the file's own Jinja template.
 
-use super::template_functions;
+use super::{jinja_limits, template_functions};
 use crate::gguf::{Gguf, GgufError};
 use minijinja::{Environment, context};
 use serde::{Deserialize, Serialize};
@@ -38,6 +38,17 @@ pub enum TemplateError {
         /// What is wrong.
         reason: String,
     },
+    /// The template is longer than any that is known.
+    #[error("the chat template has {bytes} bytes, and at most {most} are read")]
+    Long {
+        /// Its length.
+        bytes: usize,
+        /// The longest that is read.
+        most: usize,
+    },
+    /// The library that reads and renders templates panicked.
+    #[error("the chat template meets a fault of the library that renders it")]
+    Library,
     /// The template gave up on the conversation.
     #[error("the chat template does not render (line {line}): {reason}")]
     Render {
@@ -107,19 +118,19 @@ impl ChatTemplate {
     ///
     /// # Errors
     ///
-    /// [`TemplateError::Syntax`] if it is not valid Jinja.
+    /// [`TemplateError::Syntax`] if it is not valid Jinja, [`TemplateError::Long`] if it is too much of it.
     pub fn new(source: &str, bos: &str, eos: &str) -> Result<Self, TemplateError> {
-        let source = without_generation_marks(Self::named(source).unwrap_or(source));
-        let mut environment = Environment::new();
-        template_functions::add(&mut environment);
-        environment
-            .add_template_owned("chat", source)
-            .map_err(|error| TemplateError::Syntax {
-                line: error.line().unwrap_or(0),
-                reason: reason(&error),
-            })?;
+        let source = Self::named(source).unwrap_or(source);
+        if source.len() > jinja_limits::BYTES {
+            return Err(TemplateError::Long {
+                bytes: source.len(),
+                most: jinja_limits::BYTES,
+            });
+        }
+        let source = without_generation_marks(source);
+        let environment = jinja_limits::apart(|| environment(source.clone()));
         Ok(Self {
-            environment,
+            environment: environment.ok_or(TemplateError::Library)??,
             bos: bos.to_owned(),
             eos: eos.to_owned(),
         })
@@ -142,7 +153,7 @@ impl ChatTemplate {
     ///
     /// # Errors
     ///
-    /// [`TemplateError::Render`] with what the template says.
+    /// [`TemplateError::Render`] with what the template says, or that it goes on for too long.
     pub fn render(&self, messages: &[Message], open: bool) -> Result<String, TemplateError> {
         self.try_render(messages, open)
             .or_else(|error| match messages {
@@ -163,15 +174,34 @@ impl ChatTemplate {
             line: error.line().unwrap_or(0),
             reason: reason(&error),
         };
-        let template = self.environment.get_template("chat").map_err(failed)?;
-        let context = context! {
-            messages => messages,
-            add_generation_prompt => open,
-            bos_token => self.bos,
-            eos_token => self.eos,
-        };
-        template.render(context).map_err(failed)
+        let mut environment = self.environment.clone();
+        environment.set_fuel(Some(jinja_limits::steps(messages.len())));
+        let rendered = jinja_limits::apart(|| {
+            let context = context! {
+                messages => messages,
+                add_generation_prompt => open,
+                bos_token => self.bos,
+                eos_token => self.eos,
+            };
+            environment.get_template(NAME)?.render(context)
+        });
+        rendered.ok_or(TemplateError::Library)?.map_err(failed)
     }
+}
+
+/// What a template is called in its environment.
+const NAME: &str = "chat";
+
+/// An environment with the template of this source.
+fn environment(source: String) -> Result<Environment<'static>, TemplateError> {
+    let mut environment = Environment::new();
+    template_functions::add(&mut environment);
+    let added = environment.add_template_owned(NAME, source);
+    added.map_err(|error| TemplateError::Syntax {
+        line: error.line().unwrap_or(0),
+        reason: reason(&error),
+    })?;
+    Ok(environment)
 }
 
 /// The source without `generation` blocks, which mark for training what the assistant says.
@@ -193,6 +223,9 @@ fn without_generation_marks(source: &str) -> String {
 }
 
 fn reason(error: &minijinja::Error) -> String {
+    if error.kind() == minijinja::ErrorKind::OutOfFuel {
+        return "it takes more steps than a conversation of its length needs".to_owned();
+    }
     error
         .detail()
         .map_or_else(|| error.kind().to_string(), str::to_owned)

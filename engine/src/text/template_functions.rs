@@ -1,19 +1,15 @@
 //! What chat templates expect of Jinja beyond the language itself.
 
+use super::jinja_limits;
 use minijinja::value::{Kwargs, Value};
 use minijinja::{Environment, Error, ErrorKind};
 
-/// Instructions that a conversation may take: a template that goes on for ever must end all the same.
-///
-/// Published templates take about a hundred for a message.
-const STEPS: u64 = 1_000_000;
-
 /// Adds the functions, filters, methods and white-space rules of Hugging Face's templates.
 pub(super) fn add(environment: &mut Environment<'static>) {
-    environment.set_fuel(Some(STEPS));
     environment.set_trim_blocks(true);
     environment.set_lstrip_blocks(true);
-    environment.set_unknown_method_callback(minijinja_contrib::pycompat::unknown_method_callback);
+    environment.set_unknown_method_callback(jinja_limits::method);
+    jinja_limits::add(environment);
     environment.add_function(
         "raise_exception",
         |message: String| -> Result<Value, Error> {
@@ -27,9 +23,6 @@ pub(super) fn add(environment: &mut Environment<'static>) {
     });
     environment.add_filter("tojson", to_json);
 }
-
-/// Spaces that `tojson` puts before a level at most.
-const INDENT: usize = 64;
 
 /// A value as JSON, with `, ` and `: ` between parts as Python writes it; `indent` spaces a level.
 fn to_json(value: &Value, options: Kwargs) -> Result<Value, Error> {
@@ -47,10 +40,7 @@ fn to_json(value: &Value, options: Kwargs) -> Result<Value, Error> {
     use serde::Serialize;
     match indent {
         Some(indent) => {
-            if indent > INDENT {
-                let reason = format!("an indent of {indent} is more than {INDENT}");
-                return Err(Error::new(ErrorKind::InvalidOperation, reason));
-            }
+            jinja_limits::size(&indent.into())?;
             let spaces = " ".repeat(indent);
             let format = serde_json::ser::PrettyFormatter::with_indent(spaces.as_bytes());
             value
