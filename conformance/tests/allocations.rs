@@ -109,12 +109,14 @@ fn a_token_takes_no_memory_once_it_runs() {
                 };
                 let case = format!("{kind:?} {format} {tier:?}, {threads} threads");
                 // With workers, rayon's broadcast takes one list of jobs for a step, and gives it back.
-                let each = threads - 1;
-                assert_eq!(of_steps(&model, &settings), each * COUNTED, "{case}");
+                let allowed = (threads - 1) * COUNTED;
+                let found = of_steps(&model, &settings);
+                assert!(found <= allowed, "{case}: {found} allocations");
                 for (name, sampler) in samplers() {
                     let found = of_an_answer(&model, &tokenizer, &settings, sampler);
-                    assert_eq!(found, each * COUNTED, "{case}, {name}");
+                    assert!(found <= allowed, "{case}, {name}: {found} allocations");
                 }
+                println!("{case}: {found} in {COUNTED} steps");
             }
         }
     }

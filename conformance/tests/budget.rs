@@ -20,11 +20,10 @@ fn compare(graph: &Graph<'_>, settings: &CpuSettings, case: &str) {
     let (_, peak) = counting::peak(|| {
         let mut backend = CpuBackend::new(graph, settings).expect("a tiny model");
         assert_eq!(backend.memory_bytes(), need.bytes(), "{case}: when made");
-        let half = settings.context / 2;
-        for (position, count) in (0..1)
-            .map(|at| (at, half))
-            .chain((half..settings.context).map(|at| (at, 1)))
-        {
+        // In batches first, then the last ones by themselves.
+        let many = settings.context - 4;
+        let single = (many..settings.context).map(|at| (at, 1));
+        for (position, count) in std::iter::once((0, many)).chain(single) {
             let tokens = vec![3; count];
             let step = Step {
                 tokens: &tokens,
@@ -37,7 +36,11 @@ fn compare(graph: &Graph<'_>, settings: &CpuSettings, case: &str) {
     });
     let taken = peak - before;
     let overhead = budget::overhead(graph, settings.threads);
-    assert!(taken >= need.bytes(), "{case}: {taken} of {need:?}");
+    // Threads of a back end before may give theirs back meanwhile.
+    assert!(
+        taken + overhead >= need.bytes(),
+        "{case}: {taken} of {need:?}"
+    );
     assert!(
         taken <= need.bytes() + overhead,
         "{case}: {taken} of {need:?}, and {overhead} besides"
@@ -180,7 +183,7 @@ fn a_refusal_shows_the_arithmetic(graph: &Graph<'_>) {
     for part in [
         "context 8192 with f16",
         &format!("needs {}", wanted.bytes),
-        "only 4096 KiB are left",
+        "only 4 MiB are left",
         &format!("{} with q8_0", suggestion.context),
         &format!("needs {}", suggestion.bytes),
     ] {

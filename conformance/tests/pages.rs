@@ -48,6 +48,19 @@ impl Observer for Most<'_> {
     }
 }
 
+/// The most that is seen resident while another thread does `work`.
+fn sample(path: &Path, work: impl FnOnce() + Send) -> usize {
+    std::thread::scope(|scope| {
+        let worker = scope.spawn(work);
+        let mut most = 0;
+        while !worker.is_finished() {
+            most = most.max(resident(path));
+        }
+        worker.join().expect("it runs");
+        most
+    })
+}
+
 /// A copy of the demo model that no other test maps.
 fn copy() -> PathBuf {
     let demo =
@@ -110,11 +123,25 @@ fn dropped_pages_keep_a_model_small_and_change_no_bit() {
                 .expect("it fits");
             assert_eq!(found, expected, "{tier:?}");
             assert!(
-                most.seen > 50 && most.bytes > 0 && most.bytes < BOUND,
+                most.seen > 50 && most.bytes < BOUND,
                 "{tier:?}: {} bytes",
                 most.bytes
             );
-            println!("{tier:?}, {threads} threads: at most {} bytes", most.bytes);
+            let sampled = sample(&path, || {
+                for position in position + 1..position + 40 {
+                    let step = Step {
+                        tokens: &[5],
+                        position,
+                        logits: Logits::Last,
+                    };
+                    dropping.forward(&step).expect("it fits");
+                }
+            });
+            assert!(
+                sampled < BOUND,
+                "{tier:?}, {threads} threads: {sampled} bytes"
+            );
+            println!("{tier:?}, {threads} threads: at most {sampled} bytes were seen");
         }
     }
     std::fs::remove_file(&path).expect("it is ours");

@@ -4,7 +4,7 @@ mod ahead;
 
 use crate::backend::{Backend, BackendError, Logits, Step};
 use crate::sample::{SampleError, Sampler};
-use crate::text::{Stream, Tokenizer};
+use crate::text::{LONG_TOKEN, Stream, Tokenizer};
 use ahead::Ahead;
 use std::ops::ControlFlow;
 
@@ -171,10 +171,12 @@ impl<'a> Session<'a> {
         }
         self.sampler.reset_tokens(prompt);
         let stream = Stream::new(self.tokenizer);
+        let stops = limits.stop_strings.iter().map(String::len);
+        let held = stops.max().map_or(0, |longest| longest + LONG_TOKEN);
         Ok(Reply {
             session: self,
             stream,
-            held: String::new(),
+            held: String::with_capacity(held),
             limits,
             produced: 0,
             pending: None,

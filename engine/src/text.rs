@@ -13,6 +13,7 @@ mod words;
 
 pub use chat::{ChatTemplate, Message, TemplateError};
 pub use error::TextError;
+pub(crate) use stream::LONG_TOKEN;
 pub use stream::Stream;
 pub use vocabulary::TokenKind;
 

@@ -257,13 +257,13 @@ impl fmt::Display for Priced {
     }
 }
 
-/// A number of bytes, for people: in whole KiB or MiB, rounded up.
+/// A number of bytes, for people: in MiB, or in KiB if that says more; rounded up.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Bytes(pub usize);
 
 impl fmt::Display for Bytes {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        if self.0 < 10 << 20 {
+        if self.0 < 10 << 20 && !self.0.is_multiple_of(1 << 20) {
             write!(f, "{} KiB", self.0.div_ceil(1 << 10))
         } else {
             write!(f, "{} MiB", self.0.div_ceil(1 << 20))

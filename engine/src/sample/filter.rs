@@ -22,6 +22,9 @@ pub(super) fn penalties(candidates: &mut Candidates, s: &Settings, recent: &VecD
     }
     let mut counts = std::mem::take(&mut candidates.marks);
     counts.clear();
+    let most = usize::try_from(s.repeat_last_n).unwrap_or(usize::MAX);
+    // As many as there can be at some time: an answer takes no memory token by token.
+    counts.reserve(most.min(recent.capacity()));
     counts.extend(window(recent, s.repeat_last_n).map(|token| (token as usize, 1.0)));
     counts.sort_unstable_by_key(|&(token, _)| token);
     counts.dedup_by(|next, first| {

@@ -2,6 +2,9 @@
 
 use super::Tokenizer;
 
+/// Bytes that few tokens are longer than.
+pub(crate) const LONG_TOKEN: usize = 128;
+
 /// Turns tokens into text without ever giving half a character.
 pub struct Stream<'t> {
     tokenizer: &'t Tokenizer,
@@ -14,7 +17,7 @@ impl<'t> Stream<'t> {
     pub fn new(tokenizer: &'t Tokenizer) -> Self {
         Self {
             tokenizer,
-            pending: Vec::new(),
+            pending: Vec::with_capacity(LONG_TOKEN),
         }
     }
 
