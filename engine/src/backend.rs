@@ -1,5 +1,6 @@
 //! Machines that run a graph.
 
+pub mod budget;
 #[expect(
     unsafe_code,
     reason = "the workers of a step write their parts of shared memory"
@@ -7,6 +8,7 @@
 mod cpu;
 pub mod offload;
 
+use crate::gguf::GgufError;
 pub use cpu::CpuBackend;
 pub use fidelis_simd::attend::CacheFormat;
 use fidelis_simd::{Format, Level, NoSuchLevel};
@@ -138,7 +140,7 @@ pub trait Backend: Send {
     /// Forgets everything.
     fn reset(&mut self);
 
-    /// Bytes of the keys and values, and of the intermediates.
+    /// Bytes of memory besides the model's file.
     fn memory_bytes(&self) -> usize;
 
     /// What runs the model, for people.
@@ -286,6 +288,19 @@ pub enum BackendError {
         element: usize,
         /// What was found.
         value: f64,
+    },
+    /// The file of the weights was changed while it was in use.
+    #[error(transparent)]
+    File(#[from] GgufError),
+    /// What was asked for needs more memory than it may.
+    #[error("context {wanted}, but only {limit} are left; {suggestion}")]
+    Budget {
+        /// What was asked for, and the smallest of what was not.
+        wanted: budget::Priced,
+        /// What may be taken.
+        limit: budget::Bytes,
+        /// What would fit; the smallest there is, if nothing does.
+        suggestion: budget::Priced,
     },
     /// The memory for the cache and the intermediates could not be had.
     #[error("{bytes} bytes of memory for {what} cannot be had")]

@@ -7,6 +7,7 @@ mod cursor;
 mod error;
 mod file;
 mod foreign;
+pub mod guard;
 mod parse;
 mod value;
 mod write;

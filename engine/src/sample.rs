@@ -75,6 +75,9 @@ use std::collections::VecDeque;
 /// The name of these rules in a receipt; changed whenever a seed may mean another text.
 pub const SPECIFICATION: &str = "fidelis-sampling-1";
 
+/// Tokens that are remembered, at most.
+const MOST_RECENT: usize = 1 << 16;
+
 /// Why no token can be chosen.
 #[derive(Clone, Debug, PartialEq, thiserror::Error)]
 pub enum SampleError {
@@ -121,6 +124,8 @@ pub struct Sampler {
     mirostat: MirostatState,
     /// What breaks the sequences that DRY compares.
     breakers: Breakers,
+    /// Of the last token; their memory is used for the next.
+    candidates: Candidates,
 }
 
 impl Sampler {
@@ -141,6 +146,7 @@ impl Sampler {
             mirostat: MirostatState::new(&settings),
             recent: VecDeque::new(),
             breakers,
+            candidates: Candidates::default(),
             settings,
         })
     }
@@ -156,8 +162,19 @@ impl Sampler {
             mirostat: MirostatState::new(&settings),
             recent: VecDeque::new(),
             breakers: Breakers::default(),
+            candidates: Candidates::default(),
             settings,
         }
+    }
+
+    /// Makes room for so many tokens to be remembered.
+    pub fn reserve(&mut self, tokens: usize) {
+        self.recent.reserve_exact(tokens.min(MOST_RECENT) + 1);
+    }
+
+    /// Bytes that a sampler takes whose filters are those of [`Settings::default`], for a vocabulary and so many tokens remembered.
+    pub fn memory_bytes(vocabulary: usize, tokens: usize) -> usize {
+        Candidates::memory_bytes(vocabulary) + size_of::<u32>() * (tokens.min(MOST_RECENT) + 1)
     }
 
     /// The settings in use.
@@ -176,12 +193,20 @@ impl Sampler {
     ///
     /// [`SampleError`] if the logits hold a NaN or an infinity, or leave no choice.
     pub fn sample(&mut self, logits: &[f32]) -> Result<u32, SampleError> {
-        let candidates = self.filter(logits)?;
+        let mut candidates = std::mem::take(&mut self.candidates);
+        let chosen = self
+            .filter(logits, &mut candidates)
+            .and_then(|()| self.choose(&mut candidates));
+        self.candidates = candidates;
+        chosen
+    }
+
+    fn choose(&mut self, candidates: &mut Candidates) -> Result<u32, SampleError> {
         if self.settings.mirostat == Mirostat::Off {
-            return self.draw(&candidates);
+            return self.draw(candidates);
         }
         self.mirostat
-            .choose(&self.settings, &candidates, &mut self.random)
+            .choose(&self.settings, candidates, &mut self.random)
     }
 
     /// The tokens that [`Self::sample`] would draw from and their probabilities, the most probable first.
@@ -192,14 +217,16 @@ impl Sampler {
     ///
     /// As for [`Self::sample`].
     pub fn distribution(&mut self, logits: &[f32]) -> Result<Vec<(u32, f64)>, SampleError> {
-        let candidates = self.filter(logits)?;
+        let mut candidates = Candidates::default();
+        self.filter(logits, &mut candidates)?;
+        let probabilities = candidates.probabilities().to_vec();
         let tokens = candidates.iter().map(|candidate| candidate.token);
-        Ok(tokens.zip(candidates.probabilities()).collect())
+        Ok(tokens.zip(probabilities).collect())
     }
 
     /// What biases, chain and mirostat leave, sorted.
-    fn filter(&mut self, logits: &[f32]) -> Result<Candidates, SampleError> {
-        let mut candidates = Candidates::new(logits)?;
+    fn filter(&mut self, logits: &[f32], candidates: &mut Candidates) -> Result<(), SampleError> {
+        candidates.read(logits)?;
         for &(token, bias) in &self.settings.logit_bias {
             candidates.change(token, |logit| logit + f64::from(bias));
         }
@@ -207,22 +234,22 @@ impl Sampler {
             return Err(SampleError::Impossible);
         }
         if self.settings.mirostat == Mirostat::Off {
-            for filter in self.settings.filters.clone() {
-                self.apply(filter, &mut candidates);
+            for index in 0..self.settings.filters.len() {
+                self.apply(self.settings.filters[index], candidates);
             }
             candidates.sort();
         } else {
-            self.apply(Filter::Temperature, &mut candidates);
+            self.apply(Filter::Temperature, candidates);
             candidates.sort();
-            self.mirostat.cut(&self.settings, &mut candidates);
+            self.mirostat.cut(&self.settings, candidates);
         }
-        Ok(candidates)
+        Ok(())
     }
 
     /// Remembers a token, chosen or read.
     pub fn accept(&mut self, token: u32) {
         self.recent.push_back(token);
-        if self.recent.len() > 1 << 16 {
+        if self.recent.len() > MOST_RECENT {
             self.recent.pop_front();
         }
     }
@@ -250,7 +277,7 @@ impl Sampler {
         }
     }
 
-    fn draw(&mut self, candidates: &Candidates) -> Result<u32, SampleError> {
+    fn draw(&mut self, candidates: &mut Candidates) -> Result<u32, SampleError> {
         if candidates.len() == 1 {
             return candidates.first().ok_or(SampleError::Impossible);
         }

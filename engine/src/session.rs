@@ -4,7 +4,7 @@ mod ahead;
 
 use crate::backend::{Backend, BackendError, Logits, Step};
 use crate::sample::{SampleError, Sampler};
-use crate::text::{Stream, Tokenizer};
+use crate::text::{LONG_TOKEN, Stream, Tokenizer};
 use ahead::Ahead;
 use std::ops::ControlFlow;
 
@@ -75,6 +75,8 @@ pub struct Session<'a> {
     sampler: Sampler,
     /// The tokens whose keys and values the back end remembers.
     history: Vec<u32>,
+    /// Those that the newest token was chosen from.
+    logits: Vec<f32>,
 }
 
 impl<'a> Session<'a> {
@@ -87,14 +89,26 @@ impl<'a> Session<'a> {
     pub fn boxed(
         backend: Box<dyn Backend + 'a>,
         tokenizer: &'a Tokenizer,
-        sampler: Sampler,
+        mut sampler: Sampler,
     ) -> Self {
+        // An answer takes no memory token by token.
+        sampler.reserve(backend.context());
         Self {
+            history: Vec::with_capacity(backend.context()),
             backend,
             tokenizer,
             sampler,
-            history: Vec::new(),
+            logits: Vec::new(),
         }
+    }
+
+    /// Bytes that a session and its sampler take beside the back end, at most, while its filters are those of [`Settings::default`](crate::sample::Settings).
+    ///
+    /// `vocabulary`: tokens in all.
+    pub fn memory_bytes(vocabulary: usize, context: usize) -> usize {
+        size_of::<u32>() * context
+            + size_of::<f32>() * vocabulary
+            + Sampler::memory_bytes(vocabulary, context)
     }
 
     /// Reads `prompt`, the whole conversation so far, and answers.
@@ -135,7 +149,6 @@ impl<'a> Session<'a> {
         }
         self.history.truncate(keep);
         let batch = self.backend.batch();
-        let mut logits = Vec::new();
         while self.history.len() < prompt.len() {
             let position = self.history.len();
             let end = (position + batch).min(prompt.len());
@@ -144,14 +157,13 @@ impl<'a> Session<'a> {
             } else {
                 Logits::None
             };
-            logits = self
-                .backend
-                .forward(&Step {
-                    tokens: &prompt[position..end],
-                    position,
-                    logits: wanted,
-                })?
-                .to_vec();
+            let logits = self.backend.forward(&Step {
+                tokens: &prompt[position..end],
+                position,
+                logits: wanted,
+            })?;
+            self.logits.clear();
+            self.logits.extend_from_slice(logits);
             self.history.extend_from_slice(&prompt[position..end]);
             if progress(end - keep, prompt.len() - keep).is_break() && end < prompt.len() {
                 return Err(SessionError::BrokenOff);
@@ -159,11 +171,12 @@ impl<'a> Session<'a> {
         }
         self.sampler.reset_tokens(prompt);
         let stream = Stream::new(self.tokenizer);
+        let stops = limits.stop_strings.iter().map(String::len);
+        let held = stops.max().map_or(0, |longest| longest + LONG_TOKEN);
         Ok(Reply {
             session: self,
-            logits,
             stream,
-            held: String::new(),
+            held: String::with_capacity(held),
             limits,
             produced: 0,
             pending: None,
@@ -200,7 +213,6 @@ impl<'a> Session<'a> {
 /// An answer in the making: an iterator of pieces.
 pub struct Reply<'s, 'a> {
     session: &'s mut Session<'a>,
-    logits: Vec<f32>,
     stream: Stream<'s>,
     /// Text that may yet turn out to begin a stop string.
     held: String,
@@ -239,7 +251,7 @@ impl Reply<'_, '_> {
     pub fn logits(&self) -> &[f32] {
         // Rows of the head beyond the vocabulary are padding.
         let known = self.session.tokenizer.vocabulary_len();
-        &self.logits[..known.min(self.logits.len())]
+        &self.session.logits[..known.min(self.session.logits.len())]
     }
 
     /// The same logits as `audit` computes them, before they are rounded; `None` in the other tiers.
@@ -264,7 +276,18 @@ impl Reply<'_, '_> {
         rest + &self.stream.finish()
     }
 
-    fn step(&mut self) -> Result<Option<Piece>, SessionError> {
+    /// The next token, as the iterator gives it; the characters that it completes are appended to `text`, which
+    /// may be used again: no memory is taken for it.
+    ///
+    /// `None` at the end, which [`Self::stop`] explains.
+    ///
+    /// # Errors
+    ///
+    /// [`SessionError`] if the back end fails or no token can be chosen.
+    pub fn next_into(&mut self, text: &mut String) -> Result<Option<u32>, SessionError> {
+        if self.stop.is_some() {
+            return Ok(None);
+        }
         if self.limits.tokens.is_some_and(|most| self.produced >= most) {
             self.stop = Some(Stop::Length);
             return Ok(None);
@@ -289,15 +312,22 @@ impl Reply<'_, '_> {
         }
         self.pending = Some(token);
         self.produced += 1;
-        let text = self.stream.push(token);
-        let text = self.hold_back(text);
-        Ok(Some(Piece { token, text }))
+        if self.limits.stop_strings.is_empty() {
+            self.stream.push_into(token, text);
+        } else {
+            self.stream.push_into(token, &mut self.held);
+            self.hold_back(text);
+        }
+        Ok(Some(token))
     }
 
     /// Reads a token: its logits are there then, or tokens chosen ahead.
     fn read(&mut self, token: u32) -> Result<(), SessionError> {
         let Session {
-            backend, history, ..
+            backend,
+            history,
+            logits: newest,
+            ..
         } = &mut *self.session;
         if let Some(ahead) = &mut self.ahead {
             let tokens = self.limits.tokens.unwrap_or(usize::MAX);
@@ -314,26 +344,27 @@ impl Reply<'_, '_> {
             logits: Logits::Last,
         };
         let logits = backend.forward(&step)?;
-        self.logits.clear();
-        self.logits.extend_from_slice(logits);
+        newest.clear();
+        newest.extend_from_slice(logits);
         history.push(token);
         Ok(())
     }
 
     /// Chooses a token from the logits.
     fn choose(&mut self) -> Result<u32, SessionError> {
+        let Session {
+            tokenizer,
+            sampler,
+            logits,
+            ..
+        } = &mut *self.session;
         // Rows of the head beyond the vocabulary are padding.
-        let known = self.session.tokenizer.vocabulary_len();
-        let logits = &self.logits[..known.min(self.logits.len())];
-        Ok(self.session.sampler.sample(logits)?)
+        let known = tokenizer.vocabulary_len().min(logits.len());
+        Ok(sampler.sample(&logits[..known])?)
     }
 
-    /// Gives what cannot belong to a stop string, keeps the rest.
-    fn hold_back(&mut self, text: String) -> String {
-        if self.limits.stop_strings.is_empty() {
-            return text;
-        }
-        self.held.push_str(&text);
+    /// Appends what cannot belong to a stop string to `text`, keeps the rest.
+    fn hold_back(&mut self, text: &mut String) {
         let stops = self
             .limits
             .stop_strings
@@ -345,7 +376,8 @@ impl Reply<'_, '_> {
             .min()
         {
             self.stop = Some(Stop::StopString);
-            return self.held[..at].to_owned();
+            text.push_str(&self.held[..at]);
+            return;
         }
         let begins_stop = |at: usize| stops.clone().any(|stop| stop.starts_with(&self.held[at..]));
         let free = self
@@ -354,8 +386,8 @@ impl Reply<'_, '_> {
             .map(|(at, _)| at)
             .find(|&at| begins_stop(at))
             .unwrap_or(self.held.len());
-        let rest = self.held.split_off(free);
-        std::mem::replace(&mut self.held, rest)
+        text.push_str(&self.held[..free]);
+        self.held.drain(..free);
     }
 }
 
@@ -363,9 +395,8 @@ impl Iterator for Reply<'_, '_> {
     type Item = Result<Piece, SessionError>;
 
     fn next(&mut self) -> Option<Self::Item> {
-        if self.stop.is_some() {
-            return None;
-        }
-        self.step().transpose()
+        let mut text = String::new();
+        let token = self.next_into(&mut text).transpose()?;
+        Some(token.map(|token| Piece { token, text }))
     }
 }

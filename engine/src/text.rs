@@ -14,6 +14,7 @@ mod words;
 
 pub use chat::{ChatTemplate, Message, TemplateError};
 pub use error::TextError;
+pub(crate) use stream::LONG_TOKEN;
 pub use stream::Stream;
 pub use vocabulary::TokenKind;
 
@@ -113,14 +114,21 @@ impl Tokenizer {
 
     /// The bytes of a token; control tokens have none.
     pub fn piece(&self, id: u32) -> Vec<u8> {
+        let mut bytes = Vec::new();
+        self.append_piece(id, &mut bytes);
+        bytes
+    }
+
+    /// Appends the bytes of a token.
+    pub(crate) fn append_piece(&self, id: u32, bytes: &mut Vec<u8>) {
         match self.vocabulary.kind(id) {
-            None | Some(TokenKind::Control | TokenKind::Unknown | TokenKind::Unused) => Vec::new(),
+            None | Some(TokenKind::Control | TokenKind::Unknown | TokenKind::Unused) => {}
             Some(TokenKind::UserDefined) => {
-                self.token_text(id).unwrap_or_default().as_bytes().to_vec()
+                bytes.extend_from_slice(self.token_text(id).unwrap_or_default().as_bytes());
             }
             Some(TokenKind::Byte | TokenKind::Normal) => match &self.pieces {
-                Pieces::Spm(_) => self.vocabulary.spm_bytes(id),
-                Pieces::Bpe(bpe) => bpe.bytes(&self.vocabulary, id),
+                Pieces::Spm(_) => self.vocabulary.append_spm_bytes(id, bytes),
+                Pieces::Bpe(bpe) => bpe.append_bytes(&self.vocabulary, id, bytes),
             },
         }
     }

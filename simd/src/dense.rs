@@ -94,6 +94,58 @@ pub struct DenseScratch<R> {
     inputs: Vec<[R; 16]>,
 }
 
+/// What a [`DenseScratch`] holds without growing, in 16 elements.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct DenseRoom {
+    rows: usize,
+    inputs: usize,
+}
+
+impl DenseRoom {
+    /// For rows of `width` elements and `tokens` inputs.
+    pub fn new(width: usize, tokens: usize) -> Self {
+        let blocks = width.div_ceil(16);
+        Self {
+            rows: TOGETHER * blocks,
+            inputs: if width.is_multiple_of(16) {
+                0
+            } else {
+                tokens.saturating_mul(blocks)
+            },
+        }
+    }
+
+    /// For what either is for.
+    pub fn or(self, other: Self) -> Self {
+        Self {
+            rows: self.rows.max(other.rows),
+            inputs: self.inputs.max(other.inputs),
+        }
+    }
+
+    /// Bytes of a scratch of so much.
+    pub fn bytes<R>(self) -> usize {
+        self.rows
+            .saturating_add(self.inputs)
+            .saturating_mul(size_of::<[R; 16]>())
+    }
+}
+
+impl<R> DenseScratch<R> {
+    /// Memory that need not grow for what `room` is for.
+    pub fn new(room: DenseRoom) -> Self {
+        Self {
+            rows: Vec::with_capacity(room.rows),
+            inputs: Vec::with_capacity(room.inputs),
+        }
+    }
+
+    /// Bytes that are held.
+    pub fn bytes(&self) -> usize {
+        (self.rows.capacity() + self.inputs.capacity()) * size_of::<[R; 16]>()
+    }
+}
+
 /// `emit(t, r, …) = rows r.. · input t`.
 pub struct Dense<'a, R> {
     /// The format of the rows.

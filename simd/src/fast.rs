@@ -40,4 +40,4 @@ mod prefill;
 mod sum;
 
 pub use decode::Decode;
-pub use prefill::{Prefill, Scratch};
+pub use prefill::{Prefill, Room, Scratch};

@@ -3,11 +3,12 @@
 mod device;
 mod kernels;
 
-use crate::load::{ModelOptions, Source};
+use crate::load::ModelOptions;
 use crate::probe::{self, Limits};
 use crate::{output, progress};
 use anyhow::{Result, bail};
 use clap::Args;
+use fidelis_engine::backend::budget::Free;
 use fidelis_engine::backend::{Backend, CacheFormat, CpuBackend, CpuSettings, Logits, Step};
 use fidelis_engine::graph::{Cache, Graph, Op};
 use fidelis_engine::model::Model;
@@ -139,7 +140,7 @@ impl Bench {
             };
             return kernels::measure(&levels, self.repetitions, self.output == "json");
         }
-        let source = Source::open(self.model.model.as_deref())?;
+        let source = self.model.source()?;
         let gguf = source.gguf()?;
         let model = Model::read(&gguf)?;
         let most = self.n_depth
@@ -154,6 +155,13 @@ impl Bench {
             context: most.max(1) + 8,
             ..self.model.settings(&model)?
         };
+        // The tests say how many positions there are.
+        let free = Free {
+            context: false,
+            ..self.model.free()
+        };
+        let memory = &self.model.memory;
+        let settings = memory.fit(&model.graph, settings, free, 0)?;
         if let Some(wanted) = self.model.device.wanted()? {
             return device::measure(self, &model, &settings, wanted);
         }
@@ -172,6 +180,7 @@ impl Bench {
             };
             let limits = probe::limits(settings.level, threads, &weights(&model.graph))?;
             let mut backend = CpuBackend::new(&model.graph, &settings)?;
+            memory.prepare(&mut backend, source.file());
             rows.extend(self.rows(&mut backend, &model.graph, &limits, || bar.inc(1))?);
         }
         bar.finish_and_clear();

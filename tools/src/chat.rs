@@ -70,6 +70,8 @@ const HELP: &str = "\
 /// A chat that has begun.
 struct Open<'c, 'a> {
     options: &'c Chat,
+    model_options: &'c ModelOptions,
+    source: &'a Source,
     model: &'c Model<'a>,
     tokenizer: &'a Tokenizer,
     template: &'c ChatTemplate,
@@ -82,19 +84,20 @@ struct Open<'c, 'a> {
 impl Chat {
     pub(crate) fn execute(&self) -> Result<()> {
         let start = Instant::now();
-        let source = Source::open(self.model.model.as_deref())?;
+        let source = self.model.source()?;
         let gguf = source.gguf()?;
         let Loaded {
             model,
             tokenizer,
             template,
+            options: model_options,
             ..
         } = Loaded::read(&gguf, &self.model)?;
         let template = template.context(
             "the file has no chat template; give one by --chat-template, or use `fidelis run`",
         )?;
         let sampler = self.sampling.sampler(&tokenizer)?;
-        let backend = self.model.backend(&model)?;
+        let backend = model_options.backend(&model, &source)?;
         let terminal = std::io::stdin().is_terminal() && std::io::stderr().is_terminal();
         if terminal {
             eprintln!(
@@ -108,6 +111,8 @@ impl Chat {
         }
         let mut open = Open {
             options: self,
+            model_options: &model_options,
+            source: &source,
             model: &model,
             tokenizer: &tokenizer,
             template: &template,
@@ -254,7 +259,7 @@ impl Open<'_, '_> {
 
     /// Takes the CPU's back end, which reads the conversation anew.
     fn go_on_on_the_cpu(&mut self) -> Result<()> {
-        let backend = self.options.model.cpu_backend(self.model)?;
+        let backend = self.model_options.cpu_backend(self.model, self.source)?;
         self.session.replace_backend(Box::new(backend));
         eprintln!("going on on the CPU: {}", self.session.backend().machine());
         Ok(())

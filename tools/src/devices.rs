@@ -29,12 +29,11 @@ impl Devices {
                 return Ok(output::text(&text)?);
             }
         };
-        let source = Source::open(self.model.model.as_deref())?;
-        let gguf = source.gguf()?;
-        let loaded = match &self.model.model {
-            None => None,
-            Some(_) => Some(Loaded::read(&gguf, &self.model)?),
-        };
+        let source = self.model.model.as_ref().map(|_| self.model.source());
+        let source = source.transpose()?;
+        let gguf = source.as_ref().map(Source::gguf).transpose()?;
+        let loaded = gguf.as_ref().map(|gguf| Loaded::read(gguf, &self.model));
+        let loaded = loaded.transpose()?;
         let _ = writeln!(
             text,
             "{} ({})",

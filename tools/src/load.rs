@@ -2,13 +2,16 @@
 
 use crate::demo;
 use crate::device::DeviceOptions;
+use crate::memory::MemoryOptions;
 use crate::template::{TemplateOptions, TemplateText};
 use anyhow::{Context, Result, bail};
 use clap::Args;
 use fidelis_conformance::receipt::Numerics;
+use fidelis_engine::backend::budget::Free;
 use fidelis_engine::backend::{Backend, CacheFormat, CpuBackend, CpuSettings, Tier};
 use fidelis_engine::gguf::{File, Gguf};
 use fidelis_engine::model::{Config, Model};
+use fidelis_engine::session::Session;
 use fidelis_engine::text::{ChatTemplate, Tokenizer};
 use fidelis_simd::{Level, NoSuchLevel};
 use std::path::{Path, PathBuf};
@@ -31,15 +34,15 @@ pub(crate) struct ModelOptions {
     /// Accepted for llama.cpp's sake; must equal --threads.
     #[arg(long, hide = true)]
     threads_batch: Option<i64>,
-    /// Tokens read together; the text does not depend on it.
-    #[arg(short, long, default_value_t = 512, env = "LLAMA_ARG_BATCH")]
-    batch_size: usize,
+    /// Tokens read together, 512 at most if absent; the text does not depend on it.
+    #[arg(short, long, env = "LLAMA_ARG_BATCH")]
+    batch_size: Option<usize>,
     /// Tokens read together, if fewer than --batch-size; 256 on the CPU and 512 elsewhere if absent.
     #[arg(long)]
     ubatch_size: Option<usize>,
-    /// How keys are remembered: f16, f32 or q8_0.
-    #[arg(long, default_value = "f16")]
-    cache_type_k: String,
+    /// How keys are remembered: f16 (the default), f32 or q8_0.
+    #[arg(long)]
+    cache_type_k: Option<String>,
     /// How values are remembered; must equal --cache-type-k.
     #[arg(long)]
     cache_type_v: Option<String>,
@@ -51,6 +54,8 @@ pub(crate) struct ModelOptions {
     level: Option<String>,
     #[command(flatten)]
     pub(crate) device: DeviceOptions,
+    #[command(flatten)]
+    pub(crate) memory: MemoryOptions,
     #[command(flatten)]
     template: TemplateOptions,
     /// Templates are always Jinja.
@@ -95,15 +100,23 @@ pub(crate) struct ReplayOptions {
 /// A file, or the model inside this program.
 pub(crate) enum Source {
     File(File),
-    Demo,
+    Demo(&'static [u8]),
 }
 
 impl Source {
     /// Opens `path`, or the demo model.
     pub(crate) fn open(path: Option<&Path>) -> Result<Self> {
+        Self::open_as(path, &MemoryOptions::default())
+    }
+
+    /// The same, mapped or read as the options want it.
+    pub(crate) fn open_as(path: Option<&Path>, memory: &MemoryOptions) -> Result<Self> {
         match path {
-            None => Ok(Self::Demo),
-            Some(path) => File::open(path)
+            None => demo::BYTES.map(Self::Demo).context(
+                "no model was given, and none is inside this program: -m FILE.gguf names one",
+            ),
+            Some(path) => memory
+                .open(path)
                 .map(Self::File)
                 .with_context(|| format!("cannot use {}", path.display())),
         }
@@ -113,7 +126,15 @@ impl Source {
     pub(crate) fn parts(&self) -> Vec<&[u8]> {
         match self {
             Self::File(file) => file.parts().collect(),
-            Self::Demo => vec![demo::BYTES],
+            Self::Demo(bytes) => vec![bytes],
+        }
+    }
+
+    /// The file, if it is one.
+    pub(crate) fn file(&self) -> Option<&File> {
+        match self {
+            Self::File(file) => Some(file),
+            Self::Demo(_) => None,
         }
     }
 
@@ -121,7 +142,7 @@ impl Source {
     pub(crate) fn gguf(&self) -> Result<Gguf<'_>> {
         Ok(match self {
             Self::File(file) => file.gguf()?,
-            Self::Demo => Gguf::read(demo::BYTES)?,
+            Self::Demo(bytes) => Gguf::read(bytes)?,
         })
     }
 }
@@ -132,13 +153,15 @@ pub(crate) struct Loaded<'a> {
     pub(crate) tokenizer: Tokenizer,
     pub(crate) template: Option<ChatTemplate>,
     pub(crate) template_text: Option<TemplateText>,
+    /// The options, with what was chosen to fit the memory.
+    pub(crate) options: ModelOptions,
 }
 
 impl<'a> Loaded<'a> {
     /// Reads what the options ask for.
     pub(crate) fn read(gguf: &Gguf<'a>, options: &ModelOptions) -> Result<Self> {
         let context = options.context(&Config::read(gguf)?);
-        let model = Model::read_for_context(gguf, context)?;
+        let mut model = Model::read_for_context(gguf, context)?;
         let tokenizer = Tokenizer::read(gguf)?;
         let text = |id: Option<u32>| {
             id.and_then(|id| tokenizer.token_text(id))
@@ -151,11 +174,18 @@ impl<'a> Loaded<'a> {
             .as_ref()
             .map(|text| ChatTemplate::new(&text.source, &bos, &eos))
             .transpose()?;
+        let session = Session::memory_bytes(tokenizer.vocabulary_len(), context);
+        let options = options.fitted(&model, session)?;
+        let fitting = options.context(&model.config);
+        if fitting != context {
+            model = Model::read_for_context(gguf, fitting)?;
+        }
         Ok(Self {
             model,
             tokenizer,
             template,
             template_text,
+            options,
         })
     }
 }
@@ -197,21 +227,72 @@ impl ModelOptions {
             tier,
             level,
             cache: self.cache()?,
-            batch: self.batch_size.min(together),
+            batch: self.batch_size.unwrap_or(512).min(together),
             context,
         })
     }
 
-    /// A back end for the model, where the flags want it.
-    pub(crate) fn backend<'a>(&self, model: &Model<'a>) -> Result<Box<dyn Backend + 'a>> {
+    /// What was not named, so that it may be chosen.
+    pub(crate) fn free(&self) -> Free {
+        Free {
+            context: self.ctx_size.is_none(),
+            cache: self.cache_type_k.is_none() && self.cache_type_v.is_none(),
+            batch: self.batch_size.is_none() && self.ubatch_size.is_none(),
+        }
+    }
+
+    /// The options with what fits the memory; `more` bytes are needed besides.
+    fn fitted(&self, model: &Model<'_>, more: usize) -> Result<Self> {
+        if !self.memory.is_limited() {
+            return Ok(self.clone());
+        }
+        if self.device.wanted()?.is_some() {
+            bail!("--memory is kept on the CPU alone; what a plug-in takes is not known");
+        }
+        let settings = self.settings(model)?;
+        let fitting = self
+            .memory
+            .fit(&model.graph, settings.clone(), self.free(), more)?;
+        let cache = (fitting.cache != settings.cache).then(|| fitting.cache.to_string());
+        Ok(Self {
+            ctx_size: Some(fitting.context),
+            ubatch_size: Some(fitting.batch),
+            cache_type_k: cache.or_else(|| self.cache_type_k.clone()),
+            ..self.clone()
+        })
+    }
+
+    /// The model's file, or the demo model.
+    pub(crate) fn source(&self) -> Result<Source> {
+        Source::open_as(self.model.as_deref(), &self.memory)
+    }
+
+    /// A back end for the model of a source, where the flags want it.
+    pub(crate) fn backend<'a>(
+        &self,
+        model: &Model<'a>,
+        source: &'a Source,
+    ) -> Result<Box<dyn Backend + 'a>> {
+        if self.device.wanted()?.is_none() {
+            return Ok(Box::new(self.cpu_backend(model, source)?));
+        }
+        if self.memory.drop_pages {
+            bail!("--drop-pages is for the CPU; a device has a copy of its own");
+        }
         let settings = self.settings(model)?;
         self.device
             .backend(&model.graph, settings, self.named_tier()?)
     }
 
-    /// A back end for the model on the CPU.
-    pub(crate) fn cpu_backend<'a>(&self, model: &Model<'a>) -> Result<CpuBackend<'a>> {
-        Ok(CpuBackend::new(&model.graph, &self.settings(model)?)?)
+    /// A back end for the model of a source on the CPU.
+    pub(crate) fn cpu_backend<'a>(
+        &self,
+        model: &Model<'a>,
+        source: &'a Source,
+    ) -> Result<CpuBackend<'a>> {
+        let mut backend = CpuBackend::new(&model.graph, &self.settings(model)?)?;
+        self.memory.prepare(&mut backend, source.file());
+        Ok(backend)
     }
 
     /// How numbers are held, if that was said.
@@ -223,7 +304,7 @@ impl ModelOptions {
     pub(crate) fn profile(&self) -> (&str, &str) {
         (
             self.numerics.as_deref().unwrap_or("fast"),
-            &self.cache_type_k,
+            self.cache_name(),
         )
     }
 
@@ -234,13 +315,14 @@ impl ModelOptions {
             ctx_size: Some(context),
             threads: flags.threads,
             threads_batch: None,
-            batch_size: flags.batch_size,
+            batch_size: Some(flags.batch_size),
             ubatch_size: None,
-            cache_type_k: numerics.cache.clone(),
+            cache_type_k: Some(numerics.cache.clone()),
             cache_type_v: None,
             numerics: Some(numerics.tier.clone()),
             level: flags.level.clone(),
             device: DeviceOptions::default(),
+            memory: MemoryOptions::default(),
             template: flags.template.clone(),
             jinja: false,
             flash_attn: None,
@@ -249,19 +331,21 @@ impl ModelOptions {
         }
     }
 
+    fn cache_name(&self) -> &str {
+        self.cache_type_k.as_deref().unwrap_or("f16")
+    }
+
     /// How keys and values are remembered.
     pub(crate) fn cache(&self) -> Result<CacheFormat> {
+        let keys = self.cache_name();
         if let Some(values) = self
             .cache_type_v
-            .as_ref()
-            .filter(|values| **values != self.cache_type_k)
+            .as_deref()
+            .filter(|values| *values != keys)
         {
-            bail!(
-                "keys as {} and values as {values}: both must be remembered alike",
-                self.cache_type_k
-            );
+            bail!("keys as {keys} and values as {values}: both must be remembered alike");
         }
-        match self.cache_type_k.as_str() {
+        match keys {
             "f16" => Ok(CacheFormat::F16),
             "f32" => Ok(CacheFormat::F32),
             "q8_0" => Ok(CacheFormat::Q8_0),

@@ -13,6 +13,7 @@ mod flags;
 mod inspect;
 mod interrupt;
 mod load;
+mod memory;
 mod mix;
 mod observe;
 mod output;
@@ -30,6 +31,7 @@ mod trace;
 mod verify;
 
 use clap::{Parser, Subcommand};
+use fidelis_engine::gguf::guard;
 use std::process::ExitCode;
 
 /// Runs GGUF language models on the CPU, with the same bits everywhere.
@@ -78,6 +80,9 @@ fn main() -> ExitCode {
             return ExitCode::from(code);
         }
     };
+    if let Err(error) = guard::install() {
+        eprintln!("a model file that is cut short will end this program by a signal: {error}");
+    }
     let done = match cli.command {
         Command::Chat(chat) => chat.execute(),
         Command::Run(run) => run.execute(),
@@ -97,6 +102,11 @@ fn main() -> ExitCode {
         Command::Synth(synth) => synth.execute(),
         Command::Bench(bench) => bench.execute(),
         Command::Devices(devices) => devices.execute(),
+    };
+    // Whatever came of it, the file is the reason.
+    let done = match guard::lost() {
+        Some(lost) => Err(lost.into()),
+        None => done,
     };
     match done {
         Ok(()) => interrupt::exit_code().map_or(ExitCode::SUCCESS, ExitCode::from),

@@ -9,7 +9,6 @@ use anyhow::{Context, Result, bail};
 use clap::Args;
 use fidelis_conformance::receipt::{self, Digest, ModelDigests, StopRecord};
 use fidelis_engine::backend::Backend;
-use fidelis_engine::model::Model;
 use fidelis_engine::session::{Limits, Piece, Session, SessionError, Stop};
 use fidelis_engine::text::{Bos, Message, Specials};
 use std::io;
@@ -117,18 +116,23 @@ impl Run {
     }
 
     /// Where the flags want it; but a receipt holds the CPU's bits.
-    fn backend<'a>(&self, model: &Model<'a>) -> Result<Box<dyn Backend + 'a>> {
+    fn backend<'a>(
+        &self,
+        loaded: &Loaded<'a>,
+        source: &'a Source,
+    ) -> Result<Box<dyn Backend + 'a>> {
+        let Loaded { model, options, .. } = loaded;
         if self.receipt.receipt.is_none() {
-            return self.model.backend(model);
+            return options.backend(model, source);
         }
-        match self.model.device.wanted()? {
+        match options.device.wanted()? {
             Some(wanted) if wanted.is_named => {
                 bail!("a receipt holds the CPU's bits; those of another device are not replayed")
             }
             Some(_) => eprintln!("on the CPU, for a receipt holds its bits"),
             None => {}
         }
-        Ok(Box::new(self.model.cpu_backend(model)?))
+        Ok(Box::new(options.cpu_backend(model, source)?))
     }
 
     pub(crate) fn execute(&self) -> Result<()> {
@@ -138,7 +142,7 @@ impl Run {
         }
         let prompt = self.prompt()?;
         let start = Instant::now();
-        let source = Source::open(self.model.model.as_deref())?;
+        let source = self.model.source()?;
         let gguf = source.gguf()?;
         let loaded = Loaded::read(&gguf, &self.model)?;
         let ids = self.encode(&loaded, &prompt)?;
@@ -152,7 +156,7 @@ impl Run {
         }
         let sampler = self.sampling.sampler(&loaded.tokenizer)?;
         let sampling = sampler.settings().clone();
-        let backend = self.backend(&loaded.model)?;
+        let backend = self.backend(&loaded, &source)?;
         let mut session = Session::boxed(backend, &loaded.tokenizer, sampler);
         let loading = start.elapsed().as_secs_f64();
         let limits = Limits {
@@ -164,7 +168,7 @@ impl Run {
         // Before the run: what is digested must not be a file that was written over meanwhile.
         let claim = self.receipt.receipt.as_deref().map(|path| {
             let claim = Claim {
-                numerics: numerics(&self.model),
+                numerics: numerics(&loaded.options),
                 model: ModelDigests::new(&source.parts(), &gguf),
                 prompt: ids.clone(),
                 sampler: (&sampling).into(),

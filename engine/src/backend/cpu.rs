@@ -3,6 +3,7 @@
 mod arena;
 mod machine;
 mod memory;
+mod need;
 mod plan;
 mod products;
 mod shared;
@@ -12,8 +13,11 @@ mod watch;
 mod work;
 
 use super::{Backend, BackendError, CpuSettings, Observer, Step, Tier};
+use crate::gguf::File;
 use crate::graph::Graph;
 use machine::Machine;
+
+pub(super) use need::need;
 
 /// Runs a graph on the CPU.
 pub struct CpuBackend<'a> {
@@ -46,12 +50,23 @@ impl<'a> CpuBackend<'a> {
     /// [`BackendError`] for settings that cannot be met.
     pub fn new(graph: &Graph<'a>, settings: &CpuSettings) -> Result<Self, BackendError> {
         Ok(Self {
+            rounded: match settings.tier {
+                Tier::Fast | Tier::F32 => Vec::new(),
+                Tier::Audit => Vec::with_capacity(choices(graph)),
+            },
             machine: match settings.tier {
                 Tier::Fast | Tier::F32 => Precision::Single(Machine::new(graph, settings)?),
                 Tier::Audit => Precision::Double(Machine::new(graph, settings)?),
             },
-            rounded: Vec::new(),
         })
+    }
+
+    /// Drops the pages of `file` behind the reader, so that a model larger than memory runs: every step reads the whole
+    /// file again. The results stay the same.
+    ///
+    /// Where the system cannot drop pages, or the file was [read](File::read), nothing changes.
+    pub fn drop_pages_of(&mut self, file: &'a File) {
+        either!(&mut self.machine, machine => machine.drop_pages = Some(file));
     }
 
     /// Reads the tokens of a step, in batches.
@@ -132,10 +147,17 @@ impl<'a> CpuBackend<'a> {
         either!(&mut self.machine, machine => machine.reset());
     }
 
-    /// Bytes of the keys and values, and of the intermediates.
+    /// Bytes of memory besides the model's file: at first what [`Need`](super::budget::Need) says, and more after steps that
+    /// ask for the logits of many tokens.
     pub fn memory_bytes(&self) -> usize {
-        either!(&self.machine, machine => machine.memory_bytes())
+        let rounded = self.rounded.capacity() * size_of::<f32>();
+        rounded + either!(&self.machine, machine => machine.memory_bytes())
     }
+}
+
+/// Logits of a token.
+fn choices(graph: &Graph<'_>) -> usize {
+    graph.activations[graph.logits.0 as usize].width
 }
 
 impl Backend for CpuBackend<'_> {

@@ -25,6 +25,12 @@ pub enum GgufError {
         /// Why.
         source: io::Error,
     },
+    /// The end of a file went away while it was mapped, or could not be read.
+    #[error("{} was cut short while it was in use, or cannot be read any more", path.display())]
+    CutShort {
+        /// The file.
+        path: PathBuf,
+    },
     /// A directory where a file should be.
     #[error("{} is a directory, not a file", path.display())]
     Directory {

@@ -1,24 +1,60 @@
-//! Files mapped into memory.
+//! Files mapped into memory, or read into it.
 
-use super::{Gguf, GgufError};
+use super::{Gguf, GgufError, guard};
 use memmap2::Mmap;
+use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 
-/// A mapped GGUF file, or all parts of a split one.
+/// A GGUF file, or all parts of a split one.
 #[derive(Debug)]
 pub struct File {
-    parts: Vec<Mmap>,
+    parts: Vec<Part>,
+}
+
+/// The bytes of one file.
+#[derive(Debug)]
+enum Part {
+    /// Pages come from the file when they are read.
+    Mapped {
+        /// Before the map: it ends first.
+        _watch: Option<guard::Watch>,
+        map: Mmap,
+    },
+    /// A copy.
+    Read(Vec<u8>),
+}
+
+impl Part {
+    fn bytes(&self) -> &[u8] {
+        match self {
+            Self::Mapped { map, .. } => map,
+            Self::Read(bytes) => bytes,
+        }
+    }
 }
 
 impl File {
     /// Maps `path`, and its siblings if it is named `…-00001-of-0000N.gguf`.
     ///
-    /// The file must not be changed while it is mapped.
+    /// The file must not be changed while it is mapped; [`guard::install`] says what can be done about one that is cut short.
     ///
     /// # Errors
     ///
     /// [`GgufError`] if a part is missing or cannot be mapped.
     pub fn open(path: &Path) -> Result<Self, GgufError> {
+        Self::of(path, map)
+    }
+
+    /// Reads the same into memory: whatever happens to the file then changes nothing.
+    ///
+    /// # Errors
+    ///
+    /// [`GgufError`] if a part is missing or cannot be read.
+    pub fn read(path: &Path) -> Result<Self, GgufError> {
+        Self::of(path, read)
+    }
+
+    fn of(path: &Path, part: fn(&Path) -> Result<Part, GgufError>) -> Result<Self, GgufError> {
         let paths = match split(path) {
             None => vec![path.to_owned()],
             Some((_, part @ 2.., count)) => {
@@ -30,11 +66,10 @@ impl File {
             }
             Some((stem, _, count)) => siblings(path, &stem, count)?,
         };
-        let parts = paths
-            .iter()
-            .map(|path| map(path))
-            .collect::<Result<_, _>>()?;
-        Ok(Self { parts })
+        let parts = paths.iter().map(|path| part(path));
+        Ok(Self {
+            parts: parts.collect::<Result<_, _>>()?,
+        })
     }
 
     /// Reads the header.
@@ -43,19 +78,82 @@ impl File {
     ///
     /// As [`Gguf::read`].
     pub fn gguf(&self) -> Result<Gguf<'_>, GgufError> {
-        let parts: Vec<&[u8]> = self.parts.iter().map(|part| &part[..]).collect();
-        Gguf::read_parts(&parts)
+        let parts: Vec<&[u8]> = self.parts().collect();
+        let gguf = Gguf::read_parts(&parts);
+        // What a file that is gone seems to say is no reason.
+        guard::check(parts.into_iter())?;
+        gguf
     }
 
     /// The bytes of every part, in order.
     pub fn parts(&self) -> impl Iterator<Item = &[u8]> {
-        self.parts.iter().map(|part| &part[..])
+        self.parts.iter().map(Part::bytes)
     }
 
     /// Bytes of all parts.
     pub fn len_bytes(&self) -> u64 {
-        self.parts.iter().map(|part| part.len() as u64).sum()
+        self.parts().map(|part| part.len() as u64).sum()
     }
+
+    /// Bytes of memory that are held besides mapped pages.
+    pub fn bytes_read(&self) -> usize {
+        let read = self.parts.iter().map(|part| match part {
+            Part::Mapped { .. } => 0,
+            Part::Read(bytes) => bytes.capacity(),
+        });
+        read.sum()
+    }
+
+    /// Lets the system have the pages on which `bytes` of this file lie, and some beside them; they are read again when they are next needed.
+    ///
+    /// Nothing happens to bytes of another origin, to a file that was [read](Self::read), or where the system cannot do that.
+    pub fn drop_pages(&self, bytes: &[u8]) {
+        let within = self.parts.iter().find_map(|part| match part {
+            Part::Mapped { map, .. } => {
+                let offset = bytes.as_ptr().addr().checked_sub(map.as_ptr().addr())?;
+                (offset + bytes.len() <= map.len()).then_some((map, offset))
+            }
+            Part::Read(_) => None,
+        });
+        if let Some((map, offset)) = within {
+            pages::drop(map, offset, bytes.len());
+        }
+    }
+}
+
+#[cfg(unix)]
+mod pages {
+    //! Pages that the system may have.
+
+    use memmap2::{Mmap, UncheckedAdvice};
+
+    /// Pages that the system brings in together when one of them is read.
+    const TOGETHER: usize = 64 << 10;
+
+    /// Gives back the pages of `len` bytes from `offset`, and those that were brought in with them.
+    #[expect(
+        unsafe_code,
+        reason = "advice that discards memory is unsafe by nature"
+    )]
+    pub(super) fn drop(map: &Mmap, offset: usize, len: usize) {
+        let before = (map.as_ptr().addr() + offset) % TOGETHER;
+        let start = offset.saturating_sub(before);
+        let end = (offset + len).next_multiple_of(TOGETHER).min(map.len());
+        // SAFETY: the pages are a file's and nobody writes them, so that whoever reads them gets the same bytes again.
+        let dropped =
+            unsafe { map.unchecked_advise_range(UncheckedAdvice::DontNeed, start, end - start) };
+        // It was advice; the pages stay, and nothing is wrong.
+        let _ = dropped;
+    }
+}
+
+#[cfg(not(unix))]
+mod pages {
+    //! Pages are the system's own affair here.
+
+    use memmap2::Mmap;
+
+    pub(super) fn drop(_: &Mmap, _: usize, _: usize) {}
 }
 
 /// The stem, part and count of a name like `stem-00001-of-00003.gguf`.
@@ -83,14 +181,10 @@ fn siblings(path: &Path, stem: &str, count: u32) -> Result<Vec<PathBuf>, GgufErr
     (1..=count.max(1)).map(sibling).collect()
 }
 
-#[expect(unsafe_code, reason = "mapping a file is unsafe by nature")]
-fn map(path: &Path) -> Result<Mmap, GgufError> {
-    let failed = |source| GgufError::Io {
-        path: path.to_owned(),
-        source,
-    };
-    let file = std::fs::File::open(path).map_err(failed)?;
-    let metadata = file.metadata().map_err(failed)?;
+/// Opens a part, which is not empty.
+fn open(path: &Path) -> Result<(std::fs::File, u64), GgufError> {
+    let file = std::fs::File::open(path).map_err(|source| failed(path, source))?;
+    let metadata = file.metadata().map_err(|source| failed(path, source))?;
     if metadata.is_dir() {
         return Err(GgufError::Directory {
             path: path.to_owned(),
@@ -101,6 +195,35 @@ fn map(path: &Path) -> Result<Mmap, GgufError> {
             what: "an empty file",
         });
     }
+    Ok((file, metadata.len()))
+}
+
+fn failed(path: &Path, source: io::Error) -> GgufError {
+    GgufError::Io {
+        path: path.to_owned(),
+        source,
+    }
+}
+
+#[expect(unsafe_code, reason = "mapping a file is unsafe by nature")]
+fn map(path: &Path) -> Result<Part, GgufError> {
+    let (file, _) = open(path)?;
     // SAFETY: the map is only read; that nobody changes the file meanwhile is asked of the user.
-    unsafe { Mmap::map(&file) }.map_err(failed)
+    let map = unsafe { Mmap::map(&file) }.map_err(|source| failed(path, source))?;
+    Ok(Part::Mapped {
+        _watch: guard::Watch::new(path, &map),
+        map,
+    })
+}
+
+fn read(path: &Path) -> Result<Part, GgufError> {
+    let (mut file, len) = open(path)?;
+    let no_room = |_| failed(path, io::ErrorKind::OutOfMemory.into());
+    let mut bytes = Vec::new();
+    bytes
+        .try_reserve_exact(usize::try_from(len).unwrap_or(usize::MAX))
+        .map_err(no_room)?;
+    file.read_to_end(&mut bytes)
+        .map_err(|source| failed(path, source))?;
+    Ok(Part::Read(bytes))
 }

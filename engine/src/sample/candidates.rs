@@ -17,19 +17,28 @@ fn order(a: &Candidate, b: &Candidate) -> std::cmp::Ordering {
         .then(a.token.cmp(&b.token))
 }
 
-/// The tokens that no filter has removed.
-#[derive(Clone, Debug)]
+/// The tokens that no filter has removed. Their memory is used again for the next token.
+#[derive(Clone, Debug, Default)]
 pub(super) struct Candidates {
     all: Vec<Candidate>,
     /// Tokens at minus infinity. They cannot be chosen, but until a filter drops them an even
     /// distribution would have a place for them, by which the dynamic temperature measures.
     masked: usize,
     sorted: bool,
+    /// Probabilities, when they were last asked for.
+    probabilities: Vec<f64>,
+    /// Places or tokens with a number each, for filters that sort them.
+    pub(super) marks: Vec<(usize, f64)>,
 }
 
 impl Candidates {
-    /// All tokens but those whose logit is minus infinity.
-    pub(super) fn new(logits: &[f32]) -> Result<Self, SampleError> {
+    /// Bytes for a vocabulary.
+    pub(super) fn memory_bytes(vocabulary: usize) -> usize {
+        vocabulary * (size_of::<Candidate>() + size_of::<f64>())
+    }
+
+    /// All tokens but those whose logit is minus infinity, in place of those that were there.
+    pub(super) fn read(&mut self, logits: &[f32]) -> Result<(), SampleError> {
         if logits.is_empty() {
             return Err(SampleError::Empty);
         }
@@ -46,20 +55,18 @@ impl Candidates {
             .iter()
             .enumerate()
             .filter(|(_, logit)| logit.is_finite());
-        let all: Vec<Candidate> = finite
-            .map(|(token, &logit)| Candidate {
-                token: token as u32,
-                logit: logit.into(),
-            })
-            .collect();
-        if all.is_empty() {
+        self.all.clear();
+        self.all.reserve_exact(logits.len());
+        self.all.extend(finite.map(|(token, &logit)| Candidate {
+            token: token as u32,
+            logit: logit.into(),
+        }));
+        self.masked = logits.len() - self.all.len();
+        self.sorted = false;
+        if self.all.is_empty() {
             Err(SampleError::Impossible)
         } else {
-            Ok(Self {
-                masked: logits.len() - all.len(),
-                all,
-                sorted: false,
-            })
+            Ok(())
         }
     }
 
@@ -149,16 +156,23 @@ impl Candidates {
 
     /// Keeps those for which `keep` holds of place and candidate, if any.
     pub(super) fn retain(&mut self, keep: impl Fn(usize, &Candidate) -> bool) {
-        let kept: Vec<Candidate> = self
-            .all
-            .iter()
-            .enumerate()
-            .filter(|(place, candidate)| keep(*place, candidate))
-            .map(|(_, c)| *c)
-            .collect();
-        if !kept.is_empty() {
-            self.all = kept;
+        let mut places = self.all.iter().enumerate();
+        if !places.any(|(place, candidate)| keep(place, candidate)) {
+            return;
         }
+        let mut place = 0;
+        self.all.retain(|candidate| {
+            place += 1;
+            keep(place - 1, candidate)
+        });
+    }
+
+    /// Keeps those for which `keep` holds of place and probability, if any.
+    pub(super) fn retain_probable(&mut self, keep: impl Fn(usize, f64) -> bool) {
+        self.probabilities();
+        let probabilities = std::mem::take(&mut self.probabilities);
+        self.retain(|place, _| keep(place, probabilities[place]));
+        self.probabilities = probabilities;
     }
 
     /// The largest logit.
@@ -169,21 +183,22 @@ impl Candidates {
     }
 
     /// The probabilities, in the candidates' order.
-    pub(super) fn probabilities(&self) -> Vec<f64> {
+    pub(super) fn probabilities(&mut self) -> &[f64] {
         let max = self.max();
-        let weights: Vec<f64> = self
-            .all
-            .iter()
-            .map(|candidate| libm::exp(candidate.logit - max))
-            .collect();
-        let sum: f64 = weights.iter().sum();
-        weights.into_iter().map(|weight| weight / sum).collect()
+        let weights = self.all.iter().map(|c| libm::exp(c.logit - max));
+        self.probabilities.clear();
+        self.probabilities.extend(weights);
+        let sum: f64 = self.probabilities.iter().sum();
+        self.probabilities
+            .iter_mut()
+            .for_each(|weight| *weight /= sum);
+        &self.probabilities
     }
 
     /// The first whose cumulative probability exceeds `u`; the last if rounding leaves none.
-    pub(super) fn draw(&self, u: f64) -> Option<u32> {
+    pub(super) fn draw(&mut self, u: f64) -> Option<u32> {
         let mut sum = 0.0;
-        let found = self.probabilities().into_iter().position(|p| {
+        let found = self.probabilities().iter().position(|p| {
             sum += p;
             sum > u
         });

@@ -3,7 +3,7 @@
 use super::candidates::Candidates;
 use super::random::Pcg32;
 use super::settings::Settings;
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::VecDeque;
 
 /// The newest `last_n` tokens; all if it is negative.
 pub(super) fn window(recent: &VecDeque<u32>, last_n: i32) -> impl DoubleEndedIterator<Item = u32> {
@@ -20,12 +20,20 @@ pub(super) fn penalties(candidates: &mut Candidates, s: &Settings, recent: &VecD
     if s.repeat_last_n == 0 || (repeat == 1.0 && frequency == 0.0 && presence == 0.0) {
         return;
     }
-    let mut counts: BTreeMap<u32, f64> = BTreeMap::new();
-    for token in window(recent, s.repeat_last_n) {
-        *counts.entry(token).or_default() += 1.0;
-    }
-    for (token, count) in counts {
-        candidates.change(token, |logit| {
+    let mut counts = std::mem::take(&mut candidates.marks);
+    counts.clear();
+    let most = usize::try_from(s.repeat_last_n).unwrap_or(usize::MAX);
+    // As many as there can be at some time: an answer takes no memory token by token.
+    counts.reserve(most.min(recent.capacity()));
+    counts.extend(window(recent, s.repeat_last_n).map(|token| (token as usize, 1.0)));
+    counts.sort_unstable_by_key(|&(token, _)| token);
+    counts.dedup_by(|next, first| {
+        let is_same = next.0 == first.0;
+        first.1 += if is_same { next.1 } else { 0.0 };
+        is_same
+    });
+    for &(token, count) in &counts {
+        candidates.change(token as u32, |logit| {
             // Dividing a negative logit would make it likelier.
             let repeated = if logit <= 0.0 {
                 logit * repeat
@@ -35,6 +43,7 @@ pub(super) fn penalties(candidates: &mut Candidates, s: &Settings, recent: &VecD
             repeated - count * frequency - presence
         });
     }
+    candidates.marks = counts;
 }
 
 pub(super) fn top_n_sigma(candidates: &mut Candidates, sigmas: f64) {
@@ -63,6 +72,7 @@ pub(super) fn typical(candidates: &mut Candidates, p: f64, min_keep: usize) {
         return;
     }
     candidates.sort();
+    let mut places = std::mem::take(&mut candidates.marks);
     let probabilities = candidates.probabilities();
     let surprise = |p: f64| {
         if p > 0.0 {
@@ -76,19 +86,21 @@ pub(super) fn typical(candidates: &mut Candidates, p: f64, min_keep: usize) {
         .filter(|&&p| p > 0.0)
         .map(|&p| p * surprise(p))
         .sum();
-    let mut places: Vec<usize> = (0..probabilities.len()).collect();
-    let distance = |place: usize| (surprise(probabilities[place]) - entropy).abs();
-    places.sort_by(|&a, &b| distance(a).total_cmp(&distance(b)));
+    let distance = |p: f64| (surprise(p) - entropy).abs();
+    places.clear();
+    places.extend(probabilities.iter().map(|&p| distance(p)).enumerate());
+    places.sort_unstable_by(|a, b| a.1.total_cmp(&b.1).then(a.0.cmp(&b.0)));
     let mut sum = 0.0;
-    let mut keep = vec![false; probabilities.len()];
-    for (count, place) in places.into_iter().enumerate() {
-        keep[place] = true;
+    let taken = places.iter().enumerate().position(|(count, &(place, _))| {
         sum += probabilities[place];
-        if sum > p && count + 1 >= min_keep {
-            break;
-        }
+        sum > p && count + 1 >= min_keep
+    });
+    if let Some(last) = taken {
+        places.truncate(last + 1);
     }
-    candidates.retain(|place, _| keep[place]);
+    places.sort_unstable_by_key(|&(place, _)| place);
+    candidates.retain(|place, _| places.binary_search_by_key(&place, |&(at, _)| at).is_ok());
+    candidates.marks = places;
     candidates.drop_masked();
 }
 
@@ -98,15 +110,14 @@ pub(super) fn top_p(candidates: &mut Candidates, p: f64, min_keep: usize) {
     }
     candidates.sort();
     let mut sum = 0.0;
-    let last =
-        candidates
-            .probabilities()
-            .into_iter()
-            .enumerate()
-            .position(|(place, probability)| {
-                sum += probability;
-                sum >= p && place + 1 >= min_keep
-            });
+    let last = candidates
+        .probabilities()
+        .iter()
+        .enumerate()
+        .position(|(place, &probability)| {
+            sum += probability;
+            sum >= p && place + 1 >= min_keep
+        });
     if let Some(last) = last {
         candidates.keep_best(last + 1);
     }
@@ -137,8 +148,8 @@ pub(super) fn xtc(candidates: &mut Candidates, s: &Settings, random: &mut Pcg32)
     candidates.sort();
     let above = candidates
         .probabilities()
-        .into_iter()
-        .take_while(|&p| p >= f64::from(s.xtc_threshold))
+        .iter()
+        .take_while(|&&p| p >= f64::from(s.xtc_threshold))
         .count();
     // All top choices but the least probable of them go.
     if above >= 2 && candidates.len() - (above - 1) >= s.min_keep {

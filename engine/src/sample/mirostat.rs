@@ -27,12 +27,7 @@ impl MirostatState {
         match s.mirostat {
             Mirostat::V1 => self.cut_to_k(candidates),
             Mirostat::V2 | Mirostat::Off => {
-                let within: Vec<bool> = candidates
-                    .probabilities()
-                    .into_iter()
-                    .map(|p| -libm::log2(p) <= self.most)
-                    .collect();
-                candidates.retain(|place, _| place == 0 || within[place]);
+                candidates.retain_probable(|place, p| place == 0 || -libm::log2(p) <= self.most);
             }
         }
     }
@@ -41,7 +36,7 @@ impl MirostatState {
     pub(super) fn choose(
         &mut self,
         s: &Settings,
-        candidates: &Candidates,
+        candidates: &mut Candidates,
         random: &mut Pcg32,
     ) -> Result<u32, SampleError> {
         let token = candidates

@@ -90,20 +90,17 @@ impl Bpe {
         Ok(())
     }
 
-    /// The bytes of a normal token.
-    pub(super) fn bytes(&self, vocabulary: &Vocabulary, id: u32) -> Vec<u8> {
+    /// Appends the bytes of a normal token.
+    pub(super) fn append_bytes(&self, vocabulary: &Vocabulary, id: u32, bytes: &mut Vec<u8>) {
         if self.raw {
-            return vocabulary.spm_bytes(id);
+            return vocabulary.append_spm_bytes(id, bytes);
         }
-        let token = &vocabulary.tokens[id];
-        let mut bytes = Vec::with_capacity(token.len());
-        for character in token.chars() {
+        for character in vocabulary.tokens[id].chars() {
             match self.bytes.get(&character) {
                 Some(&byte) => bytes.push(byte),
-                None => bytes.extend(character.to_string().bytes()),
+                None => bytes.extend_from_slice(character.encode_utf8(&mut [0; 4]).as_bytes()),
             }
         }
-        bytes
     }
 }
 

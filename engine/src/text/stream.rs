@@ -2,6 +2,9 @@
 
 use super::Tokenizer;
 
+/// Bytes that few tokens are longer than.
+pub(crate) const LONG_TOKEN: usize = 128;
+
 /// Turns tokens into text without ever giving half a character.
 pub struct Stream<'t> {
     tokenizer: &'t Tokenizer,
@@ -14,33 +17,41 @@ impl<'t> Stream<'t> {
     pub fn new(tokenizer: &'t Tokenizer) -> Self {
         Self {
             tokenizer,
-            pending: Vec::new(),
+            pending: Vec::with_capacity(LONG_TOKEN),
         }
     }
 
     /// The characters that `id` completes. Bytes that can be no character become U+FFFD.
     pub fn push(&mut self, id: u32) -> String {
-        self.pending.extend(self.tokenizer.piece(id));
         let mut text = String::new();
-        loop {
-            match std::str::from_utf8(&self.pending) {
+        self.push_into(id, &mut text);
+        text
+    }
+
+    /// Appends the characters that `id` completes to `text`.
+    pub fn push_into(&mut self, id: u32, text: &mut String) {
+        self.tokenizer.append_piece(id, &mut self.pending);
+        let mut rest = &self.pending[..];
+        while !rest.is_empty() {
+            match std::str::from_utf8(rest) {
                 Ok(whole) => {
                     text.push_str(whole);
-                    self.pending.clear();
-                    return text;
+                    rest = &[];
                 }
                 Err(error) => {
-                    let (whole, rest) = self.pending.split_at(error.valid_up_to());
-                    text.push_str(&String::from_utf8_lossy(whole));
+                    let (whole, broken) = rest.split_at(error.valid_up_to());
+                    text.push_str(std::str::from_utf8(whole).unwrap_or_default());
                     let Some(bad) = error.error_len() else {
-                        self.pending = rest.to_vec();
-                        return text;
+                        rest = broken;
+                        break;
                     };
                     text.push(char::REPLACEMENT_CHARACTER);
-                    self.pending = rest[bad..].to_vec();
+                    rest = &broken[bad..];
                 }
             }
         }
+        let done = self.pending.len() - rest.len();
+        self.pending.drain(..done);
     }
 
     /// What is left at the end: nothing, or U+FFFD for a character that was cut off.

@@ -181,12 +181,18 @@ impl Vocabulary {
             .sort_by_key(|&id| std::cmp::Reverse(tokens[id].len()));
     }
 
-    /// The bytes of a normal or byte token of a SentencePiece vocabulary.
-    pub(super) fn spm_bytes(&self, id: u32) -> Vec<u8> {
+    /// Appends the bytes of a normal or byte token of a SentencePiece vocabulary.
+    pub(super) fn append_spm_bytes(&self, id: u32, bytes: &mut Vec<u8>) {
         let token = &self.tokens[id];
-        match byte_of(token).filter(|_| self.kind(id) == Some(TokenKind::Byte)) {
-            Some(byte) => vec![byte],
-            None => token.replace('▁', " ").into_bytes(),
+        if let Some(byte) = byte_of(token).filter(|_| self.kind(id) == Some(TokenKind::Byte)) {
+            bytes.push(byte);
+            return;
+        }
+        for (index, part) in token.split('▁').enumerate() {
+            if index > 0 {
+                bytes.push(b' ');
+            }
+            bytes.extend_from_slice(part.as_bytes());
         }
     }
 }

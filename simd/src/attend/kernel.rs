@@ -34,6 +34,7 @@ impl KeyValues<'_> {
 }
 
 /// One query and where its result goes.
+#[derive(Default)]
 pub struct Column<'a, R> {
     /// As wide as a key.
     pub query: &'a [R],
@@ -48,6 +49,30 @@ pub struct Column<'a, R> {
 pub struct AttendScratch<R> {
     sums: Vec<[R; 16]>,
     chunk: Vec<[R; 16]>,
+}
+
+/// Columns that go through the cache together, at most.
+const TOGETHER: usize = 4;
+
+impl<R> AttendScratch<R> {
+    /// Memory that need not grow for values of `value_width` elements.
+    pub fn new(value_width: usize) -> Self {
+        let room = TOGETHER * value_width.div_ceil(16);
+        Self {
+            sums: Vec::with_capacity(room),
+            chunk: Vec::with_capacity(room),
+        }
+    }
+
+    /// Bytes of a scratch for values of `value_width` elements.
+    pub fn bytes_for(value_width: usize) -> usize {
+        2 * TOGETHER * value_width.div_ceil(16) * size_of::<[R; 16]>()
+    }
+
+    /// Bytes that are held.
+    pub fn bytes(&self) -> usize {
+        (self.sums.capacity() + self.chunk.capacity()) * size_of::<[R; 16]>()
+    }
 }
 
 /// Attends with every column.
@@ -110,7 +135,7 @@ impl<R: Real> Attend<'_, '_, R> {
             let together = match rest.len() {
                 1 => 1,
                 2 | 3 => 2,
-                _ => 4,
+                _ => TOGETHER,
             };
             let (now, later) = rest.split_at_mut(together);
             let work = Work {

@@ -37,6 +37,56 @@ pub struct Scratch {
     sums: Vec<Sums>,
 }
 
+/// What a [`Scratch`] holds without growing, in lines of a cache.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Room {
+    panels: usize,
+    sums: usize,
+}
+
+impl Room {
+    /// For rows of `width` elements of `format`, and `tokens` inputs; nothing for formats of floats.
+    pub fn new(format: Format, width: usize, tokens: usize) -> Self {
+        let groups = (width / 32).min(SLICE);
+        let stride =
+            with_layout!(format, L => stride(L::HALVES, L::MIN), float => return Self::default());
+        Self {
+            panels: ROWS / 16 * groups * stride,
+            sums: tokens.saturating_mul(ROWS / 16),
+        }
+    }
+
+    /// For what either is for.
+    pub fn or(self, other: Self) -> Self {
+        Self {
+            panels: self.panels.max(other.panels),
+            sums: self.sums.max(other.sums),
+        }
+    }
+
+    /// Bytes of a scratch of so much.
+    pub fn bytes(self) -> usize {
+        self.panels
+            .saturating_add(self.sums)
+            .saturating_mul(size_of::<Line>())
+    }
+}
+
+impl Scratch {
+    /// Memory that need not grow for what `room` is for.
+    pub fn new(room: Room) -> Self {
+        Self {
+            panels: Vec::with_capacity(room.panels),
+            sums: Vec::with_capacity(room.sums),
+        }
+    }
+
+    /// Bytes that are held.
+    pub fn bytes(&self) -> usize {
+        (self.panels.capacity() + self.sums.capacity()) * size_of::<Line>()
+    }
+}
+
 /// `emit(t, r, …) = rows r.. · input t`.
 pub struct Prefill<'a> {
     /// The format of the rows, of blocks.

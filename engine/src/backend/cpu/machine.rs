@@ -5,14 +5,15 @@ use super::arena::Arena;
 use super::memory::LayerMemory;
 use super::plan::Plan;
 use super::team::{Counters, Team};
-use super::work::{Scratch, Work};
+use super::work::{Scratch, ScratchRoom, Work, is_fast};
+use crate::gguf::{File, guard};
 use crate::graph::{Graph, Op, WeightId};
-use crate::tensor::Tensor;
+use fidelis_simd::Real;
 use fidelis_simd::attend::CacheFormat;
 use fidelis_simd::dense::Dequantise;
-use fidelis_simd::{Format, Real};
+use std::collections::BTreeSet;
 use std::ops::Range;
-use std::sync::Mutex;
+use std::sync::{Mutex, PoisonError};
 
 /// Tokens read together when logits of all of them are wanted.
 const LOGITS_BATCH: usize = 64;
@@ -35,49 +36,56 @@ pub(super) struct Machine<'a, R> {
     /// back from have taken the places of others in a ring.
     written: usize,
     logits: Vec<R>,
+    /// The file whose pages are dropped behind the reader.
+    pub(super) drop_pages: Option<&'a File>,
 }
 
-/// Whether a weight is multiplied with quantised activations.
-fn is_fast(tier: Tier, format: Format) -> bool {
-    tier == Tier::Fast && !format.is_float()
-}
-
-impl<R> Work<'_, '_, R> {
-    /// Whether a weight is multiplied with quantised activations.
-    pub(super) fn is_fast(&self, weight: &Tensor<'_>) -> bool {
-        is_fast(self.tier, weight.format)
+/// Settings as they are used: no batch is larger than the context, and `audit` remembers `f64`.
+///
+/// # Errors
+///
+/// [`BackendError::Zero`].
+pub(super) fn effective(settings: &CpuSettings) -> Result<CpuSettings, BackendError> {
+    for (setting, value) in [
+        ("threads", settings.threads),
+        ("context", settings.context),
+        ("batch", settings.batch),
+    ] {
+        if value == 0 {
+            return Err(BackendError::Zero { setting });
+        }
     }
+    Ok(CpuSettings {
+        batch: settings.batch.min(settings.context),
+        cache: match settings.tier {
+            Tier::Audit => CacheFormat::F64,
+            _ => settings.cache,
+        },
+        ..settings.clone()
+    })
+}
+
+/// Plans a graph for a tier.
+pub(super) fn plan(graph: &Graph<'_>, tier: Tier) -> Plan {
+    Plan::new(graph, |weight| is_fast(tier, weight.format))
 }
 
 impl<'a, R: Real> Machine<'a, R> {
-    /// Plans `graph` and takes the memory for its intermediates, keys and values.
+    /// Plans `graph` and takes the memory for its intermediates, keys and values; `need` counts it.
     ///
     /// # Errors
     ///
     /// [`BackendError`] for settings that cannot be met.
     pub(super) fn new(graph: &Graph<'a>, settings: &CpuSettings) -> Result<Self, BackendError> {
-        for (setting, value) in [
-            ("threads", settings.threads),
-            ("context", settings.context),
-            ("batch", settings.batch),
-        ] {
-            if value == 0 {
-                return Err(BackendError::Zero { setting });
-            }
-        }
-        let settings = CpuSettings {
-            batch: settings.batch.min(settings.context),
-            cache: match settings.tier {
-                Tier::Audit => CacheFormat::F64,
-                _ => settings.cache,
-            },
-            ..settings.clone()
-        };
-        let plan = Plan::new(graph, |weight| is_fast(settings.tier, weight.format));
+        let settings = effective(settings)?;
+        let plan = plan(graph, settings.tier);
         let memory = graph
             .caches
             .iter()
             .map(|cache| LayerMemory::new(cache, settings.cache, settings.context, settings.batch));
+        let room = ScratchRoom::new(graph, settings.tier, settings.batch);
+        let scratch = || Mutex::new(Scratch::new(room));
+        let choices = graph.activations[graph.logits.0 as usize].width;
         Ok(Self {
             arena: Arena::new(graph, &plan, settings.batch)?,
             memory: memory.collect::<Result<_, _>>()?,
@@ -87,13 +95,14 @@ impl<'a, R: Real> Machine<'a, R> {
                 .iter()
                 .map(|_| Counters::new(settings.threads))
                 .collect(),
-            scratch: (0..settings.threads).map(|_| Mutex::default()).collect(),
+            scratch: (0..settings.threads).map(|_| scratch()).collect(),
             team: Team::new(settings.threads)?,
             vocabulary: graph.vocabulary(),
             graph: graph.clone(),
             position: 0,
             written: 0,
-            logits: Vec::new(),
+            logits: Vec::with_capacity(choices),
+            drop_pages: None,
             settings,
             plan,
         })
@@ -135,9 +144,17 @@ impl<'a, R: Real> Machine<'a, R> {
         (self.position, self.written) = (0, 0);
     }
 
-    /// Bytes of the keys and values, and of the intermediates.
+    /// Bytes that are held.
     pub(super) fn memory_bytes(&self) -> usize {
-        self.memory.iter().map(LayerMemory::bytes).sum::<usize>() + self.arena.bytes_held()
+        let scratch = self.scratch.iter().map(|scratch| {
+            let scratch = scratch.lock().unwrap_or_else(PoisonError::into_inner);
+            scratch.bytes()
+        });
+        scratch.sum::<usize>()
+            + self.memory.iter().map(LayerMemory::bytes).sum::<usize>()
+            + self.arena.bytes_held()
+            + size_of::<R>()
+                * (self.vectors.iter().map(Vec::capacity).sum::<usize>() + self.logits.capacity())
     }
 
     /// Reads the tokens of a step, in batches; shows intermediates to an observer, on one thread.
@@ -189,7 +206,7 @@ impl<'a, R: Real> Machine<'a, R> {
         wanted: Range<usize>,
         run: impl FnOnce(&Team, &Work<'_, '_, R>) -> bool,
     ) -> Result<bool, BackendError> {
-        self.arena.reserve(self.graph.logits, wanted.end)?;
+        self.arena.begin(wanted.clone())?;
         self.counters.iter_mut().for_each(Counters::reset);
         self.written = self.written.max(self.position + tokens.len());
         let work = Work {
@@ -205,8 +222,15 @@ impl<'a, R: Real> Machine<'a, R> {
             wanted: wanted.clone(),
             counters: &self.counters,
             scratch: &self.scratch,
+            drop_pages: self.drop_pages,
         };
         let finished = run(&self.team, &work);
+        if let Some(file) = self.drop_pages {
+            // Reading also brings in what lies beside.
+            file.parts().for_each(|part| file.drop_pages(part));
+        }
+        // What was read of a file that was cut short is no weight.
+        self.check_file()?;
         if finished && !wanted.is_empty() {
             // SAFETY: the workers are done.
             let logits = unsafe {
@@ -217,6 +241,12 @@ impl<'a, R: Real> Machine<'a, R> {
             return Ok(logits.iter().all(|logit| logit.is_finite()));
         }
         Ok(finished)
+    }
+
+    /// Whether every weight is still that of its file.
+    fn check_file(&self) -> Result<(), BackendError> {
+        guard::check(self.graph.weights.iter().map(|weight| weight.bytes))?;
+        Ok(())
     }
 
     fn batch(&mut self, tokens: &[u32], wanted: Range<usize>) -> Result<(), BackendError> {
@@ -230,20 +260,24 @@ impl<'a, R: Real> Machine<'a, R> {
     }
 }
 
+/// The weights that are vectors, each once: norms and biases.
+pub(super) fn vector_weights(graph: &Graph<'_>) -> BTreeSet<usize> {
+    let ids = graph.ops.iter().filter_map(|op| match op {
+        Op::Norm { weight, .. } => Some(weight),
+        Op::Bias { bias, .. } => Some(bias),
+        _ => None,
+    });
+    ids.map(|WeightId(id)| *id as usize).collect()
+}
+
 /// Decodes norms and biases.
 fn vectors<R: Real>(
     graph: &Graph<'_>,
     settings: &CpuSettings,
 ) -> Result<Vec<Vec<R>>, BackendError> {
     let mut vectors = vec![Vec::new(); graph.weights.len()];
-    for op in &graph.ops {
-        let id = match op {
-            Op::Norm { weight, .. } => Some(weight),
-            Op::Bias { bias, .. } => Some(bias),
-            _ => None,
-        };
-        let Some(WeightId(id)) = id else { continue };
-        let tensor = &graph.weights[*id as usize];
+    for id in vector_weights(graph) {
+        let tensor = &graph.weights[id];
         if !tensor.format.is_float() {
             return Err(BackendError::NotFloats {
                 tensor: tensor.name.to_owned(),
@@ -257,7 +291,7 @@ fn vectors<R: Real>(
             out: &mut values,
         }
         .on(settings.level);
-        vectors[*id as usize] = values;
+        vectors[id] = values;
     }
     Ok(vectors)
 }

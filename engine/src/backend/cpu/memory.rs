@@ -18,8 +18,17 @@ pub(super) struct LayerMemory {
     values: Shared<u8>,
 }
 
-impl LayerMemory {
-    /// Memory for `context` positions read `batch` at a time.
+/// How large a layer's memory is.
+pub(super) struct LayerSize {
+    /// Positions of the ring, whole chunks.
+    positions: usize,
+    /// Bytes of one head's keys, and of its values.
+    head_bytes: [usize; 2],
+    heads: usize,
+}
+
+impl LayerSize {
+    /// For `context` positions read `batch` at a time.
     pub(super) fn new(
         shape: &Cache,
         format: CacheFormat,
@@ -36,25 +45,53 @@ impl LayerMemory {
         let needed = shape.window.map_or(context, |window| {
             context.min(window.saturating_add(batch).saturating_add(CHUNK))
         });
-        // A context that no memory holds must be refused below, not wrap to one that fits.
+        // A context that no memory holds must be refused, not wrap to one that fits.
         let positions = needed.checked_next_multiple_of(CHUNK).unwrap_or(usize::MAX);
-        let head_bytes = [
-            (positions / KEY_BLOCK).saturating_mul(format.key_block_bytes(shape.key_width)),
-            positions.saturating_mul(format.value_bytes(shape.value_width)),
-        ];
-        let have = |head: usize| {
-            let bytes = head.saturating_mul(shape.heads);
+        Ok(Self {
+            positions,
+            head_bytes: [
+                (positions / KEY_BLOCK).saturating_mul(format.key_block_bytes(shape.key_width)),
+                positions.saturating_mul(format.value_bytes(shape.value_width)),
+            ],
+            heads: shape.heads,
+        })
+    }
+
+    /// Bytes of the keys of all heads, and of their values.
+    fn parts(&self) -> [usize; 2] {
+        self.head_bytes
+            .map(|bytes| bytes.saturating_mul(self.heads))
+    }
+
+    /// Bytes in all.
+    pub(super) fn bytes(&self) -> usize {
+        let [keys, values] = self.parts();
+        keys.saturating_add(values)
+    }
+}
+
+impl LayerMemory {
+    /// Memory for `context` positions read `batch` at a time.
+    pub(super) fn new(
+        shape: &Cache,
+        format: CacheFormat,
+        context: usize,
+        batch: usize,
+    ) -> Result<Self, BackendError> {
+        let size = LayerSize::new(shape, format, context, batch)?;
+        let have = |bytes: usize| {
             Shared::try_new(bytes).ok_or(BackendError::Memory {
                 bytes,
                 what: "keys and values",
             })
         };
+        let [keys, values] = size.parts();
         Ok(Self {
             format,
-            positions,
-            head_bytes,
-            keys: have(head_bytes[0])?,
-            values: have(head_bytes[1])?,
+            positions: size.positions,
+            head_bytes: size.head_bytes,
+            keys: have(keys)?,
+            values: have(values)?,
             shape: shape.clone(),
         })
     }

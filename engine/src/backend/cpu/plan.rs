@@ -35,12 +35,21 @@ pub(super) struct Plan {
     pub(super) tail: usize,
     /// The buffer of each intermediate.
     pub(super) slots: Vec<usize>,
-    /// Elements per token of each buffer.
-    pub(super) slot_widths: Vec<usize>,
+    /// Each buffer.
+    pub(super) buffers: Vec<Buffer>,
     /// The buffer of each intermediate's bytes, where it is quantised.
     pub(super) quantised: Vec<Option<usize>>,
-    /// Elements per token of each buffer of bytes.
-    pub(super) quantised_widths: Vec<usize>,
+    /// Each buffer of bytes.
+    pub(super) quantised_buffers: Vec<Buffer>,
+}
+
+/// Memory that intermediates share, one after another.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Buffer {
+    /// Elements per token.
+    pub(super) width: usize,
+    /// Whether it is written from [`Plan::tail`] on alone: it has rows for the tokens whose logits are wanted, and no others.
+    pub(super) is_tail: bool,
 }
 
 /// What an op reads and writes.
@@ -85,8 +94,8 @@ impl Plan {
             .iter()
             .map(|activation| activation.width)
             .collect();
-        let (slots, slot_widths) = place(&widths, &lives.floats);
-        let (byte_slots, quantised_widths) = place(&widths, &lives.bytes);
+        let (slots, buffers) = place(&widths, &lives.floats, tail);
+        let (byte_slots, quantised_buffers) = place(&widths, &lives.bytes, tail);
         let quantised = byte_slots
             .iter()
             .zip(&wanted)
@@ -96,9 +105,9 @@ impl Plan {
             stages,
             tail,
             slots,
-            slot_widths,
+            buffers,
             quantised,
-            quantised_widths,
+            quantised_buffers,
         }
     }
 }
@@ -182,25 +191,36 @@ fn touched(graph: &Graph<'_>, stage: &Stage) -> Vec<TensorId> {
     }
 }
 
-/// A buffer for each life, shared by those of one width that do not overlap; and the buffers' widths.
-fn place(widths: &[usize], lives: &[Option<Range<usize>>]) -> (Vec<usize>, Vec<usize>) {
+/// A buffer for each life, shared by those of one width that do not overlap; and the buffers.
+fn place(
+    widths: &[usize],
+    lives: &[Option<Range<usize>>],
+    tail: usize,
+) -> (Vec<usize>, Vec<Buffer>) {
     let mut order: Vec<usize> = (0..widths.len())
         .filter(|&id| lives[id].is_some())
         .collect();
     order.sort_by_key(|&id| lives[id].as_ref().map(|life| life.start));
     let mut slots = vec![usize::MAX; widths.len()];
-    let mut buffers: Vec<(usize, usize)> = Vec::new();
+    let mut buffers: Vec<(Buffer, usize)> = Vec::new();
     for id in order {
         let Some(life) = &lives[id] else { continue };
+        let wanted = Buffer {
+            width: widths[id],
+            is_tail: life.start >= tail,
+        };
         let free = buffers
             .iter()
-            .position(|&(width, until)| width == widths[id] && until <= life.start);
+            .position(|&(buffer, until)| buffer == wanted && until <= life.start);
         let slot = free.unwrap_or_else(|| {
-            buffers.push((widths[id], 0));
+            buffers.push((wanted, 0));
             buffers.len() - 1
         });
         buffers[slot].1 = life.end;
         slots[id] = slot;
     }
-    (slots, buffers.into_iter().map(|(width, _)| width).collect())
+    (
+        slots,
+        buffers.into_iter().map(|(buffer, _)| buffer).collect(),
+    )
 }

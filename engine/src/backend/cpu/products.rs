@@ -2,11 +2,11 @@
 
 use super::team::{Counters, Member, Take};
 use super::work::Work;
-use crate::graph::{Op, TensorId};
+use crate::graph::{Graph, Op, TensorId};
 use crate::tensor::Tensor;
 use fidelis_simd::Real;
-use fidelis_simd::dense::{Dense, DenseScratch};
-use fidelis_simd::fast::{Decode, Prefill, Scratch};
+use fidelis_simd::dense::{Dense, DenseRoom, DenseScratch};
+use fidelis_simd::fast::{Decode, Prefill, Room, Scratch};
 use std::ops::Range;
 
 /// The least bytes of weights that a worker takes at a time with one token.
@@ -16,10 +16,61 @@ const DECODE_BYTES: usize = 96 << 10;
 const PREFILL_ROWS: usize = 128;
 
 /// Working memory of the kernels.
-#[derive(Default)]
 pub(super) struct ProductScratch<R> {
     panels: Scratch,
     dense: DenseScratch<R>,
+}
+
+/// What a [`ProductScratch`] holds without growing.
+#[derive(Clone, Copy, Default)]
+pub(super) struct ProductRoom {
+    panels: Room,
+    dense: DenseRoom,
+}
+
+impl ProductRoom {
+    /// For all products of a graph with up to `batch` tokens; `is_fast` says which weights are multiplied with quantised activations.
+    pub(super) fn new<'a>(
+        graph: &Graph<'a>,
+        is_fast: impl Fn(&Tensor<'a>) -> bool,
+        batch: usize,
+    ) -> Self {
+        let weights = graph.ops.iter().filter_map(|op| match op {
+            Op::MatMul { weight, .. } => Some(&graph.weights[weight.0 as usize]),
+            _ => None,
+        });
+        weights.fold(Self::default(), |room, weight| {
+            let width = weight.shape.width();
+            if !is_fast(weight) {
+                let dense = room.dense.or(DenseRoom::new(width, batch));
+                Self { dense, ..room }
+            } else if batch > 1 {
+                let panels = room.panels.or(Room::new(weight.format, width, batch));
+                Self { panels, ..room }
+            } else {
+                room
+            }
+        })
+    }
+
+    /// Bytes of one worker's.
+    pub(super) fn bytes<R>(self) -> usize {
+        self.panels.bytes().saturating_add(self.dense.bytes::<R>())
+    }
+}
+
+impl<R> ProductScratch<R> {
+    pub(super) fn new(room: ProductRoom) -> Self {
+        Self {
+            panels: Scratch::new(room.panels),
+            dense: DenseScratch::new(room.dense),
+        }
+    }
+
+    /// Bytes that are held.
+    pub(super) fn bytes(&self) -> usize {
+        self.panels.bytes() + self.dense.bytes()
+    }
 }
 
 /// One product of the stage.
@@ -34,46 +85,53 @@ struct Product<'p, 'a> {
     part: usize,
 }
 
-/// The products of a stage for some tokens.
-pub(super) struct Products<'p, 'w, 'a, R> {
-    work: &'p Work<'w, 'a, R>,
-    products: Vec<Product<'p, 'a>>,
-    tokens: Range<usize>,
+impl Product<'_, '_> {
+    /// How many parts there are.
+    fn parts(&self) -> usize {
+        self.rows.div_ceil(self.part)
+    }
 }
 
-impl<'p, 'w, 'a, R: Real> Products<'p, 'w, 'a, R> {
-    /// The ops `indices`, for tokens `tokens`.
-    pub(super) fn new(work: &'p Work<'w, 'a, R>, indices: &[usize], tokens: Range<usize>) -> Self {
-        let product = |&index: &usize| {
-            let Op::MatMul {
-                input,
-                weight,
-                first,
-                out,
-            } = &work.graph.ops[index]
-            else {
-                return None;
-            };
-            let weight = &work.graph.weights[weight.0 as usize];
-            let part = if tokens.len() == 1 {
-                (DECODE_BYTES / weight.row_bytes()).next_multiple_of(16)
-            } else {
-                PREFILL_ROWS
-            };
-            Some(Product {
-                input: *input,
-                weight,
-                first: *first,
-                out: *out,
-                rows: work.arena.width(*out),
-                part: part.max(16),
-            })
+/// The products of a stage for some tokens.
+pub(super) struct Products<'p, 'w, 'a, R> {
+    pub(super) work: &'p Work<'w, 'a, R>,
+    /// Ops of the graph.
+    pub(super) indices: &'p [usize],
+    pub(super) tokens: Range<usize>,
+}
+
+impl<'p, 'a, R: Real> Products<'p, '_, 'a, R> {
+    /// The products, in order.
+    fn products(&self) -> impl Iterator<Item = Product<'p, 'a>> {
+        self.indices.iter().filter_map(|&index| self.product(index))
+    }
+
+    /// The product of an op.
+    fn product(&self, index: usize) -> Option<Product<'p, 'a>> {
+        let work = self.work;
+        let Op::MatMul {
+            input,
+            weight,
+            first,
+            out,
+        } = &work.graph.ops[index]
+        else {
+            return None;
         };
-        Self {
-            work,
-            products: indices.iter().filter_map(product).collect(),
-            tokens,
-        }
+        let weight = &work.graph.weights[weight.0 as usize];
+        let part = if self.tokens.len() == 1 {
+            (DECODE_BYTES / weight.row_bytes()).next_multiple_of(16)
+        } else {
+            PREFILL_ROWS
+        };
+        Some(Product {
+            input: *input,
+            weight,
+            first: *first,
+            out: *out,
+            rows: work.arena.width(*out),
+            part: part.max(16),
+        })
     }
 
     /// Does this worker's share; false if the step is to end.
@@ -83,24 +141,27 @@ impl<'p, 'w, 'a, R: Real> Products<'p, 'w, 'a, R> {
         counters: &Counters,
         scratch: &mut ProductScratch<R>,
     ) -> bool {
-        let counts: Vec<usize> = self
-            .products
-            .iter()
-            .map(|product| product.rows.div_ceil(product.part))
-            .collect();
         let take = if self.tokens.len() == 1 {
             Take::Most
         } else {
             Take::One
         };
-        member.share(counters, counts.iter().sum(), take, |taken| {
+        let count = self.products().map(|product| product.parts()).sum();
+        member.share(counters, count, take, |taken| {
             let mut first = 0;
-            for (product, &count) in self.products.iter().zip(&counts) {
+            for product in self.products() {
+                let count = product.parts();
                 let parts =
                     taken.start.max(first) - first..taken.end.clamp(first, first + count) - first;
-                if !parts.is_empty() {
-                    let end = (parts.end * product.part).min(product.rows);
-                    self.part(product, parts.start * product.part..end, scratch);
+                // Pages that are dropped are dropped part by part, so that few are held.
+                let together = match self.work.drop_pages {
+                    Some(_) => 1,
+                    None => parts.len().max(1),
+                };
+                for start in parts.clone().step_by(together) {
+                    let end = (start + together).min(parts.end) * product.part;
+                    let rows = start * product.part..end.min(product.rows);
+                    self.part(&product, rows, scratch);
                 }
                 first += count;
             }
@@ -115,6 +176,7 @@ impl<'p, 'w, 'a, R: Real> Products<'p, 'w, 'a, R> {
             &weight.bytes[(product.first + rows.start) * row_bytes..][..rows.len() * row_bytes];
         if work.plan.quantised[product.input.0 as usize].is_some() && work.is_fast(weight) {
             self.fast(product, bytes, rows, scratch);
+            work.done_with(bytes);
             return;
         }
         let mut emit = |token: usize, first: usize, values: &[R]| {
@@ -136,6 +198,7 @@ impl<'p, 'w, 'a, R: Real> Products<'p, 'w, 'a, R> {
             emit: &mut emit,
         };
         kernel.on(work.level);
+        work.done_with(bytes);
     }
 
     /// Rows `rows`, whose bytes are `bytes`, times quantised activations.

@@ -91,14 +91,16 @@ fn run_op<R: Real>(work: &Work<'_, '_, R>, op: &Op, row: usize) {
     match op {
         Op::Embed { table, scale, out } => {
             let table = &work.graph.weights[table.0 as usize];
+            let bytes = table.row(work.tokens[row] as usize);
             // SAFETY: as above.
             let values = unsafe { arena.row_mut(*out, row) };
             Dequantise {
                 format: table.format,
-                row: table.row(work.tokens[row] as usize),
+                row: bytes,
                 out: values,
             }
             .on(level);
+            work.done_with(bytes);
             level.run(Scale {
                 values,
                 scale: R::of(*scale),

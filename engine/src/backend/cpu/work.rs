@@ -3,13 +3,15 @@
 use super::arena::Arena;
 use super::memory::LayerMemory;
 use super::plan::{Plan, Stage, TokenWork};
-use super::products::{ProductScratch, Products};
+use super::products::{ProductRoom, ProductScratch, Products};
 use super::team::{Counters, Member, Take};
 use super::tokens;
 use crate::backend::Tier;
+use crate::gguf::File;
 use crate::graph::{Attend, Graph, Op};
+use crate::tensor::Tensor;
 use fidelis_simd::attend::{Attend as AttendKernel, AttendScratch, Column, KEY_BLOCK};
-use fidelis_simd::{Level, Real};
+use fidelis_simd::{Format, Level, Real};
 use std::ops::Range;
 use std::sync::{Mutex, PoisonError};
 
@@ -17,11 +19,87 @@ use std::sync::{Mutex, PoisonError};
 const QUERIES: usize = 32;
 
 /// What a worker keeps between stages.
-#[derive(Default)]
 pub(super) struct Scratch<R> {
     pub(super) products: ProductScratch<R>,
     attend: AttendScratch<R>,
     queries: Vec<R>,
+}
+
+/// What a [`Scratch`] holds without growing.
+#[derive(Clone, Copy)]
+pub(super) struct ScratchRoom {
+    products: ProductRoom,
+    /// Elements of the widest value.
+    value_width: usize,
+    /// Elements of the queries that one worker takes together.
+    queries: usize,
+}
+
+impl ScratchRoom {
+    /// For a graph and up to `batch` tokens.
+    pub(super) fn new(graph: &Graph<'_>, tier: Tier, batch: usize) -> Self {
+        let queries = graph.ops.iter().filter_map(|op| match op {
+            Op::Attend(attend) => {
+                let cache = &graph.caches[attend.cache];
+                let group = attend.heads / cache.heads;
+                Some(tokens_together(group).min(batch) * group * cache.key_width)
+            }
+            _ => None,
+        });
+        let values = graph.caches.iter().map(|cache| cache.value_width);
+        Self {
+            products: ProductRoom::new(graph, |weight| is_fast(tier, weight.format), batch),
+            value_width: values.max().unwrap_or(0),
+            queries: queries.max().unwrap_or(0),
+        }
+    }
+
+    /// Bytes of one worker's.
+    pub(super) fn bytes<R>(self) -> usize {
+        self.products
+            .bytes::<R>()
+            .saturating_add(AttendScratch::<R>::bytes_for(self.value_width))
+            .saturating_add(self.queries * size_of::<R>())
+    }
+}
+
+impl<R> Scratch<R> {
+    pub(super) fn new(room: ScratchRoom) -> Self {
+        Self {
+            products: ProductScratch::new(room.products),
+            attend: AttendScratch::new(room.value_width),
+            queries: Vec::with_capacity(room.queries),
+        }
+    }
+
+    /// Bytes that are held.
+    pub(super) fn bytes(&self) -> usize {
+        self.products.bytes() + self.attend.bytes() + self.queries.capacity() * size_of::<R>()
+    }
+}
+
+/// Tokens whose queries one worker takes together, where so many share a key.
+fn tokens_together(group: usize) -> usize {
+    (QUERIES / group).max(1)
+}
+
+/// Whether a weight is multiplied with quantised activations.
+pub(super) fn is_fast(tier: Tier, format: Format) -> bool {
+    tier == Tier::Fast && !format.is_float()
+}
+
+impl<R> Work<'_, '_, R> {
+    /// Whether a weight is multiplied with quantised activations.
+    pub(super) fn is_fast(&self, weight: &Tensor<'_>) -> bool {
+        is_fast(self.tier, weight.format)
+    }
+
+    /// Weights that this step does not need again: their pages go, if that is wanted.
+    pub(super) fn done_with(&self, weights: &[u8]) {
+        if let Some(file) = self.drop_pages {
+            file.drop_pages(weights);
+        }
+    }
 }
 
 /// A batch of tokens at work.
@@ -42,6 +120,8 @@ pub(super) struct Work<'w, 'a, R> {
     pub(super) counters: &'w [Counters],
     /// One per worker.
     pub(super) scratch: &'w [Mutex<Scratch<R>>],
+    /// The file whose pages are dropped behind the reader.
+    pub(super) drop_pages: Option<&'a File>,
 }
 
 impl<R: Real> Work<'_, '_, R> {
@@ -61,11 +141,12 @@ impl<R: Real> Work<'_, '_, R> {
             }
             let go_on = match stage {
                 Stage::Tokens(works) => self.tokens(member, index, works, rows.clone()),
-                Stage::Products(products) => Products::new(self, products, rows.clone()).run(
-                    member,
-                    &self.counters[index],
-                    &mut scratch.products,
-                ),
+                Stage::Products(products) => Products {
+                    work: self,
+                    indices: products,
+                    tokens: rows.clone(),
+                }
+                .run(member, &self.counters[index], &mut scratch.products),
                 Stage::Attention(op) => match &self.graph.ops[*op] {
                     Op::Attend(attend) => self.attention(member, index, attend, &mut scratch),
                     _ => true,
@@ -79,7 +160,7 @@ impl<R: Real> Work<'_, '_, R> {
     }
 
     /// Rows whose positions share a block of the key cache, block by block: only one worker writes there.
-    fn blocks(&self, rows: Range<usize>) -> impl Iterator<Item = Range<usize>> {
+    fn blocks(&self, rows: Range<usize>) -> impl ExactSizeIterator<Item = Range<usize>> + Clone {
         let offset = self.position % KEY_BLOCK;
         let first = (offset + rows.start) / KEY_BLOCK;
         let last = (offset + rows.end).div_ceil(KEY_BLOCK);
@@ -96,10 +177,11 @@ impl<R: Real> Work<'_, '_, R> {
         works: &[TokenWork],
         rows: Range<usize>,
     ) -> bool {
-        let blocks: Vec<Range<usize>> = self.blocks(rows).collect();
+        let blocks = self.blocks(rows);
         let counters = &self.counters[stage];
         member.share(counters, blocks.len(), Take::One, |taken| {
-            for row in blocks[taken].iter().cloned().flatten() {
+            let blocks = blocks.clone().skip(taken.start).take(taken.len());
+            for row in blocks.flatten() {
                 if stage == 0 {
                     tokens::angles(self, row);
                 }
@@ -120,7 +202,7 @@ impl<R: Real> Work<'_, '_, R> {
     ) -> bool {
         let heads = self.graph.caches[attend.cache].heads;
         let group = attend.heads / heads;
-        let per_tile = (QUERIES / group).max(1);
+        let per_tile = tokens_together(group);
         let tiles = self.tokens.len().div_ceil(per_tile);
         let splits = if self.tokens.len() == 1 && heads < self.scratch.len() {
             group.min(self.scratch.len())
@@ -173,23 +255,34 @@ impl<R: Real> Work<'_, '_, R> {
             );
         }
         let places = rows.flat_map(|row| heads.clone().map(move |head| (row, head)));
-        let mut columns: Vec<Column<'_, R>> = places
-            .zip(scratch.queries.chunks_exact(key))
-            .map(|((row, head), query)| Column {
-                query,
-                sees: memory.sees(self.position + row),
-                // SAFETY: this part of the stage is the only one with this row and head.
-                out: unsafe { self.arena.part_mut(attend.out, row, head * value, value) },
-            })
-            .collect();
-        AttendKernel {
-            // SAFETY: the cache was written in an earlier stage, and this stage does not write it.
-            cache: unsafe { memory.head(head) },
-            scale: R::of(attend.score_scale),
-            soft_cap: attend.soft_cap.map(R::exactly),
-            columns: &mut columns,
-            scratch: &mut scratch.attend,
+        let mut places =
+            places
+                .zip(scratch.queries.chunks_exact(key))
+                .map(|((row, head), query)| Column {
+                    query,
+                    sees: memory.sees(self.position + row),
+                    // SAFETY: this part of the stage is the only one with this row and head.
+                    out: unsafe { self.arena.part_mut(attend.out, row, head * value, value) },
+                });
+        loop {
+            let mut columns: [Column<'_, R>; QUERIES] = Default::default();
+            let mut count = 0;
+            for (column, place) in columns.iter_mut().zip(&mut places) {
+                *column = place;
+                count += 1;
+            }
+            if count == 0 {
+                return;
+            }
+            AttendKernel {
+                // SAFETY: the cache was written in an earlier stage, and this stage does not write it.
+                cache: unsafe { memory.head(head) },
+                scale: R::of(attend.score_scale),
+                soft_cap: attend.soft_cap.map(R::exactly),
+                columns: &mut columns[..count],
+                scratch: &mut scratch.attend,
+            }
+            .on(self.level);
         }
-        .on(self.level);
     }
 }
