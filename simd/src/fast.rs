@@ -36,6 +36,7 @@
 //! lanes, so the width of a register never shows.
 
 mod decode;
+mod in_place;
 mod prefill;
 mod sum;
 

@@ -1,5 +1,7 @@
 //! What a level must be able to do.
 
+use crate::quant::read::nibbles;
+
 /// The operations of one SIMD level, on vectors of one logical shape: 16 lanes of 32 bits.
 ///
 /// A value of an implementing type is a proof: it exists only where the CPU has the level's
@@ -25,6 +27,8 @@ pub trait Isa: Copy + Send + Sync + 'static {
     const SIGNED_BIAS: i32;
     /// Whether two tokens are best multiplied together, by [`Isa::dot_signed_by_two`]; not with [`Isa::WIDE`].
     const BY_TWO: bool = false;
+    /// Whether one token is best multiplied with rows as they lie, products being brought into rows' lanes, rather than bytes.
+    const IN_PLACE: bool = false;
 
     /// Lane `r` of result `c` is bytes `4 c .. 4 c + 4` of row `r`.
     fn columns(self, rows: [&[u8; 16]; 16]) -> [Self::Words; 4];
@@ -136,6 +140,118 @@ pub trait Isa: Copy + Send + Sync + 'static {
     fn mul_doubles(self, a: Self::Doubles, b: Self::Doubles) -> Self::Doubles;
     /// Every lane as a double, exactly.
     fn widen(self, reals: Self::Reals) -> Self::Doubles;
+
+    // What follows is for rows as they lie: a row's bytes, or products with them, in the lanes of one vector.
+
+    /// The bytes of two pieces of a row, one in lanes 0 to 7 and one in lanes 8 to 15.
+    #[inline(always)]
+    fn load_two(self, pieces: [&[u8; 32]; 2]) -> Self::Words {
+        let mut words = [0; 16];
+        for (word, bytes) in words
+            .iter_mut()
+            .zip(pieces.iter().flat_map(|piece| piece.as_chunks::<4>().0))
+        {
+            *word = u32::from_le_bytes(*bytes);
+        }
+        self.load_words(&words)
+    }
+    /// For each piece the low nibbles of its bytes, then their high nibbles.
+    #[inline(always)]
+    fn load_nibbles(self, pieces: [&[u8; 16]; 2]) -> Self::Words {
+        let [a, b] = pieces.map(|piece| nibbles(piece));
+        self.load_two([&a, &b])
+    }
+    /// `a − b`, wrapping.
+    #[inline(always)]
+    fn sub_words(self, a: Self::Words, b: Self::Words) -> Self::Words {
+        let (mut a, b) = (lanes(self, a), lanes(self, b));
+        for (a, b) in a.iter_mut().zip(b) {
+            *a = a.wrapping_sub(b);
+        }
+        self.load_words(&a)
+    }
+    /// Lanes 0 to 7 shifted left by `A` bits and lanes 8 to 15 by `B`, zeros entering.
+    #[inline(always)]
+    fn shift_two_left<const A: u32, const B: u32>(self, a: Self::Words) -> Self::Words {
+        let mut words = lanes(self, a);
+        for (lane, word) in words.iter_mut().enumerate() {
+            *word <<= if lane < 8 { A } else { B };
+        }
+        self.load_words(&words)
+    }
+    /// Lanes 0 to 7 shifted right by `A` bits and lanes 8 to 15 by `B`, zeros entering.
+    #[inline(always)]
+    fn shift_two_right<const A: u32, const B: u32>(self, a: Self::Words) -> Self::Words {
+        let mut words = lanes(self, a);
+        for (lane, word) in words.iter_mut().enumerate() {
+            *word >>= if lane < 8 { A } else { B };
+        }
+        self.load_words(&words)
+    }
+    /// `base + 16` in byte `b` of lane `l` if bit `4 l + b` of `bits` is set; every byte of `base` is below 16.
+    #[inline(always)]
+    fn raise(self, base: Self::Words, bits: u64) -> Self::Words {
+        let mut words = lanes(self, base);
+        for (lane, word) in words.iter_mut().enumerate() {
+            let nibble = (bits >> (4 * lane)) as u32 & 15;
+            *word |= u32::from_le_bytes(std::array::from_fn(|b| (nibble >> b & 1) as u8 * 16));
+        }
+        self.load_words(&words)
+    }
+    /// Lane `4 j + r` of the result is the sum of lanes `4 j .. 4 j + 4` of row `r`, wrapping.
+    #[inline(always)]
+    fn fold(self, rows: [Self::Words; 4]) -> Self::Words {
+        let mut folded = [0_u32; 16];
+        for (r, &row) in rows.iter().enumerate() {
+            for (j, four) in lanes(self, row).as_chunks::<4>().0.iter().enumerate() {
+                folded[4 * j + r] = four.iter().fold(0, |sum, &lane| sum.wrapping_add(lane));
+            }
+        }
+        self.load_words(&folded)
+    }
+    /// [`Isa::fold`] of lanes between −16,383 and 16,383.
+    #[inline(always)]
+    fn fold_small(self, rows: [Self::Words; 4]) -> Self::Words {
+        self.fold(rows)
+    }
+    /// From four times four folded rows, 16 rows: lane `4 f + r` of result `h` is the sum of lanes `8 h + r` and `8 h + 4 + r` of `folded[f]`.
+    #[inline(always)]
+    fn join_two(self, folded: [Self::Words; 4]) -> [Self::Words; 2] {
+        let mut joined = [[0_u32; 16]; 2];
+        for (f, &four) in folded.iter().enumerate() {
+            let four = lanes(self, four);
+            for (lane, &sum) in four.iter().enumerate() {
+                let joined = &mut joined[lane / 8][4 * f + lane % 4];
+                *joined = joined.wrapping_add(sum);
+            }
+        }
+        [self.load_words(&joined[0]), self.load_words(&joined[1])]
+    }
+    /// From four times four folded rows, 16 rows: lane `4 f + r` of result `j` is lane `4 j + r` of `folded[f]`.
+    #[inline(always)]
+    fn join_four(self, folded: [Self::Words; 4]) -> [Self::Words; 4] {
+        let mut joined = [[0_u32; 16]; 4];
+        for (f, &four) in folded.iter().enumerate() {
+            for (lane, &sum) in lanes(self, four).iter().enumerate() {
+                joined[lane / 4][4 * f + lane % 4] = sum;
+            }
+        }
+        let [a, b, c, d] = &joined;
+        [
+            self.load_words(a),
+            self.load_words(b),
+            self.load_words(c),
+            self.load_words(d),
+        ]
+    }
+}
+
+/// The lanes of words.
+#[inline(always)]
+fn lanes<I: Isa>(isa: I, words: I::Words) -> [u32; 16] {
+    let mut lanes = [0; 16];
+    isa.store_words(words, &mut lanes);
+    lanes
 }
 
 /// Four bytes in every lane, and the other four.

@@ -4,6 +4,7 @@
 //! [`Layout::unpack`] says the same for 16 rows at a time.
 
 mod group;
+mod in_place;
 mod iq4_nl;
 mod iq4_xs;
 mod mxfp4;
@@ -17,9 +18,9 @@ mod q5_1;
 mod q5_k;
 mod q6_k;
 mod q8_0;
-mod read;
+pub(crate) mod read;
 
-pub use group::{Group, Layout, Panel};
+pub use group::{Factors, Group, Layout, Panel};
 pub use iq4_nl::Iq4Nl;
 pub use iq4_xs::Iq4Xs;
 pub use mxfp4::Mxfp4;

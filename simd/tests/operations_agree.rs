@@ -117,6 +117,32 @@ kernel!(Halves, (words: Words) -> Bits, |isa| {
     read(isa, [isa.to_bits(reals), isa.to_bits(isa.load_halves(&low))])
 });
 
+kernel!(Rows, (pieces: [[u8; 32]; 2], rows: [Words; 4], bits: Words) -> Bits, |isa| {
+    let [a, b] = pieces;
+    let [nibbles_a, nibbles_b] = [a, b].map(|piece| piece.first_chunk().expect("32 bytes"));
+    let base = isa.load_nibbles([nibbles_a, nibbles_b]);
+    let raised = isa.raise(base, u64::from(bits[0]) << 32 | u64::from(bits[1]));
+    let words = isa.load_words(&rows[0]);
+    let loaded: [I::Words; 4] = std::array::from_fn(|i| isa.load_words(&rows[i]));
+    // 14 bits and a sign.
+    let small = loaded.map(|row| isa.shift_right_signed::<17>(row));
+    let [two_a, two_b] = isa.join_two(loaded);
+    let [four_a, four_b, four_c, four_d] = isa.join_four(loaded);
+    read(isa, [
+        isa.load_two([a, b]),
+        base,
+        raised,
+        isa.sub_words(words, isa.load_words(bits)),
+        isa.shift_two_left::<4, 2>(words),
+        isa.shift_two_left::<0, 31>(words),
+        isa.shift_two_right::<0, 2>(words),
+        isa.shift_two_right::<31, 1>(words),
+        isa.fold(loaded),
+        isa.fold_small(small),
+        two_a, two_b, four_a, four_b, four_c, four_d,
+    ])
+});
+
 kernel!(Doubles, (x: [f64; 16], y: [f64; 16], reals: Words) -> Vec<u64>, |isa| {
     let [a, b] = [isa.load_doubles(x), isa.load_doubles(y)];
     let vectors = [
@@ -212,6 +238,27 @@ fn every_operation_gives_the_scalar_levels_bits() {
         random.fill_bytes(&mut bytes);
         agree("loads", |level| {
             one_nan_each(level.run(Loads { bytes: &bytes }))
+        });
+        let mut pieces = [[0; 32]; 2];
+        random.fill_bytes(pieces.as_flattened_mut());
+        let mut rows = [words(&mut random), a, b, words(&mut random)];
+        for row in &mut rows {
+            // The least number of 14 bits and a sign is one too low for `fold_small`; the ends come often.
+            for lane in row.iter_mut() {
+                *lane = match *lane % 4 {
+                    0 => 0x3fff << 17,
+                    1 => 0x4001 << 17,
+                    _ if *lane >> 17 == 0x4000 => 0,
+                    _ => *lane,
+                };
+            }
+        }
+        agree("rows", |level| {
+            level.run(Rows {
+                pieces: &pieces,
+                rows: &rows,
+                bits: &b,
+            })
         });
         let [p, q] = [x, y].map(|bits| bits.map(|bits| f64::from(f32::from_bits(bits)) * 1.1));
         agree("doubles", |level| {

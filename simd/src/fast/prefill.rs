@@ -6,10 +6,11 @@
 
 mod by_two;
 
-use super::decode::{blocks_at, no_blocks};
-use super::sum::{Factors, Kind, Rule, add_group, bias, dot, four, start};
+use super::decode::no_blocks;
+use super::sum::{Kind, Rule, add_group, bias, dot, four, start};
 use crate::input::InputGroup;
-use crate::quant::{Layout, Panel};
+use crate::quant::read::blocks_at;
+use crate::quant::{Factors, Layout, Panel};
 use crate::{Format, Isa, Kernel, Level, with_layout};
 use std::marker::PhantomData;
 use std::ops::Range;

@@ -2,7 +2,7 @@
 
 use crate::Isa;
 use crate::input::InputGroup;
-use crate::quant::{Layout, Panel};
+use crate::quant::{Factors, Layout};
 use std::marker::PhantomData;
 
 /// What the arithmetic needs to know of a format.
@@ -88,27 +88,6 @@ pub(super) fn four<I: Isa>(isa: I, x: &InputGroup, word: usize) -> I::Words {
         let [a, b, c, d] = x.quants.as_chunks::<4>().0[word];
         [a as u8, b as u8, c as u8, d as u8]
     }))
-}
-
-/// Scales and minima of a panel, without its integers.
-#[derive(Clone, Copy)]
-pub(super) struct Factors<I: Isa> {
-    pub(super) scale: I::Reals,
-    pub(super) halves: [I::Reals; 2],
-    pub(super) min: I::Reals,
-    pub(super) min_halves: [I::Reals; 2],
-}
-
-impl<I: Isa> Factors<I> {
-    #[inline(always)]
-    pub(super) fn of(panel: &Panel<I>) -> Self {
-        Self {
-            scale: panel.scale,
-            halves: panel.halves,
-            min: panel.min,
-            min_halves: panel.min_halves,
-        }
-    }
 }
 
 /// The running sums after one more group, whose exact integer sums are `ints`.

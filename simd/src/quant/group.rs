@@ -1,5 +1,6 @@
 //! What every block format is read as.
 
+use crate::input::InputGroup;
 use crate::{Format, Isa, Real};
 
 /// 32 consecutive weights of a row.
@@ -79,6 +80,43 @@ impl<I: Isa> Panel<I> {
     }
 }
 
+/// Scales and minima of a [`Panel`], without its integers.
+#[derive(Clone, Copy)]
+pub struct Factors<I: Isa> {
+    /// [`Panel::scale`].
+    pub scale: I::Reals,
+    /// [`Panel::halves`].
+    pub halves: [I::Reals; 2],
+    /// [`Panel::min`].
+    pub min: I::Reals,
+    /// [`Panel::min_halves`].
+    pub min_halves: [I::Reals; 2],
+}
+
+impl<I: Isa> Factors<I> {
+    /// Those of a panel.
+    #[inline(always)]
+    pub(crate) fn of(panel: &Panel<I>) -> Self {
+        Self {
+            scale: panel.scale,
+            halves: panel.halves,
+            min: panel.min,
+            min_halves: panel.min_halves,
+        }
+    }
+
+    /// One scale per row and no minimum.
+    #[inline(always)]
+    pub(crate) fn plain(isa: I, scale: I::Reals) -> Self {
+        Self {
+            scale,
+            halves: [isa.splat(1.0); 2],
+            min: isa.splat(0.0),
+            min_halves: [isa.splat(1.0); 2],
+        }
+    }
+}
+
 /// A block format.
 pub trait Layout: Copy + 'static {
     /// The format's name and sizes.
@@ -93,6 +131,9 @@ pub trait Layout: Copy + 'static {
     const SIGNED: bool = true;
     /// By how much the unsigned bytes of a [`Panel`] are raised; at most 32.
     const OFFSET: i32 = 0;
+
+    /// Whether rows can be multiplied as they lie, by [`Layout::fold`] and [`Layout::join`].
+    const IN_PLACE: bool = false;
 
     /// The bytes of a block.
     type Block: AsRef<[u8]> + Send + Sync + 'static;
@@ -115,6 +156,28 @@ pub trait Layout: Copy + 'static {
                 gather(isa, rows.map(|row| Self::group(row.as_ref(), index))),
             );
         }
+    }
+
+    /// The products of a block of four rows with `x`, its activations, as [`Isa::fold`] leaves them: four rows in the lanes of every quarter.
+    /// [`Layout::join`] knows what each vector holds. Zeros unless [`Layout::IN_PLACE`].
+    #[inline(always)]
+    fn fold<I: Isa>(isa: I, rows: [&Self::Block; 4], x: &[InputGroup]) -> [I::Words; 4] {
+        let _ = (rows, x);
+        [isa.splat_word(0); 4]
+    }
+
+    /// Calls `visit` with each group of one block of 16 rows, in order: the exact sums of its products, and its factors.
+    ///
+    /// What [`Layout::unpack`] and products in rows' lanes give; `folded[f]` is of rows `4 f .. 4 f + 4`. With one scale
+    /// per 32 only the first of two sums is in use. Does nothing unless [`Layout::IN_PLACE`].
+    #[inline(always)]
+    fn join<I: Isa>(
+        isa: I,
+        rows: [&Self::Block; 16],
+        folded: [[I::Words; 4]; 4],
+        visit: impl FnMut(usize, [I::Words; 2], Factors<I>),
+    ) {
+        let _ = (isa, rows, folded, visit);
     }
 }
 

@@ -10,8 +10,10 @@
 //! Bytes 0–3 and 4–7 of the scales hold the low six bits of scales and mins 0–3; bytes 8–11 the low
 //! nibbles of scales (low) and mins (high) 4–7, whose top two bits are the top of bytes 0–7.
 
-use super::group::{Group, Layout, Panel, block_of};
+use super::group::{Factors, Group, Layout, Panel, block_of};
+use super::in_place::{fold_two, sixty_four, two};
 use super::read::{byte_reals, columns, each, field, half, wide_columns};
+use crate::input::InputGroup;
 use crate::{Format, Isa};
 
 /// The `Q4_K` format.
@@ -84,11 +86,41 @@ impl<I: Isa> Scales<I> {
     }
 }
 
+impl<I: Isa> Scales<I> {
+    /// [`Layout::join`] of vectors that hold groups 0 and 2, 1 and 3, 4 and 6, 5 and 7.
+    #[inline(always)]
+    pub(super) fn join(
+        &self,
+        isa: I,
+        [a, b, c, d]: [[I::Words; 4]; 4],
+        mut visit: impl FnMut(usize, [I::Words; 2], Factors<I>),
+    ) {
+        for half in 0..2 {
+            let [scale, min] = self.four(isa, half);
+            let (even, odd) = (2 * half, 2 * half + 1);
+            let even = isa.join_two([a[even], b[even], c[even], d[even]]);
+            let odd = isa.join_two([a[odd], b[odd], c[odd], d[odd]]);
+            for group in 0..4 {
+                let sums = if group % 2 == 0 { even } else { odd };
+                visit(
+                    4 * half + group,
+                    [sums[group / 2], isa.splat_word(0)],
+                    Factors {
+                        min: min[group],
+                        ..Factors::plain(isa, scale[group])
+                    },
+                );
+            }
+        }
+    }
+}
+
 impl Layout for Q4K {
     const FORMAT: Format = Format::Q4_K;
     const GROUPS: usize = 8;
     const MIN: bool = true;
     const SIGNED: bool = false;
+    const IN_PLACE: bool = true;
 
     block_of!(144);
 
@@ -138,5 +170,39 @@ impl Layout for Q4K {
                 );
             }
         }
+    }
+
+    #[inline(always)]
+    fn fold<I: Isa>(isa: I, rows: [&[u8; 144]; 4], x: &[InputGroup]) -> [I::Words; 4] {
+        let mut folded = [isa.splat_word(0); 4];
+        for half in 0..2 {
+            let x = &x[4 * half..][..4];
+            let [low, high] = fold_two(
+                isa,
+                [isa.splat_word(0); 2],
+                [two(isa, &x[0], &x[2]), two(isa, &x[1], &x[3])],
+                #[inline(always)]
+                |row| {
+                    let bytes = sixty_four(isa, rows[row], 16 + 64 * half);
+                    [
+                        isa.and(bytes, isa.splat_word(0x0f0f_0f0f)),
+                        field::<I, 4>(isa, bytes, 0x0f0f_0f0f),
+                    ]
+                },
+            );
+            folded[2 * half] = low;
+            folded[2 * half + 1] = high;
+        }
+        folded
+    }
+
+    #[inline(always)]
+    fn join<I: Isa>(
+        isa: I,
+        rows: [&[u8; 144]; 16],
+        folded: [[I::Words; 4]; 4],
+        visit: impl FnMut(usize, [I::Words; 2], Factors<I>),
+    ) {
+        Scales::read(isa, rows).join(isa, folded, visit);
     }
 }

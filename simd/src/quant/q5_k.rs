@@ -8,9 +8,11 @@
 //!
 //! As `Q4_K`; bit `g` of fifth byte `i` is the top bit of weight `i` of group `g`.
 
-use super::group::{Group, Layout, Panel, block_of};
+use super::group::{Factors, Group, Layout, Panel, block_of};
+use super::in_place::{fold_two, sixty_four, twice, two};
 use super::q4_k::{Scales, scale_and_min};
 use super::read::{each, field, half, join, wide_columns};
+use crate::input::InputGroup;
 use crate::{Format, Isa};
 
 /// The `Q5_K` format.
@@ -22,6 +24,7 @@ impl Layout for Q5K {
     const GROUPS: usize = 8;
     const MIN: bool = true;
     const SIGNED: bool = false;
+    const IN_PLACE: bool = true;
 
     block_of!(176);
 
@@ -98,5 +101,46 @@ impl Layout for Q5K {
                 );
             }
         }
+    }
+
+    #[inline(always)]
+    fn fold<I: Isa>(isa: I, rows: [&[u8; 176]; 4], x: &[InputGroup]) -> [I::Words; 4] {
+        let (nibble, fifth) = (isa.splat_word(0x0f0f_0f0f), isa.splat_word(0x1010_1010));
+        let mut folded = [isa.splat_word(0); 4];
+        for half in 0..2 {
+            let x = &x[4 * half..][..4];
+            let [low, high] = fold_two(
+                isa,
+                [isa.splat_word(0); 2],
+                [two(isa, &x[0], &x[2]), two(isa, &x[1], &x[3])],
+                #[inline(always)]
+                |row| {
+                    let bytes = sixty_four(isa, rows[row], 48 + 64 * half);
+                    let mut bits = twice(isa, rows[row], 16);
+                    if half == 1 {
+                        bits = isa.shift_right::<4>(bits);
+                    }
+                    let low = isa.and(isa.shift_two_left::<4, 2>(bits), fifth);
+                    let high = isa.and(isa.shift_two_left::<3, 1>(bits), fifth);
+                    [
+                        isa.or(isa.and(bytes, nibble), low),
+                        isa.or(isa.and(isa.shift_right::<4>(bytes), nibble), high),
+                    ]
+                },
+            );
+            folded[2 * half] = low;
+            folded[2 * half + 1] = high;
+        }
+        folded
+    }
+
+    #[inline(always)]
+    fn join<I: Isa>(
+        isa: I,
+        rows: [&[u8; 176]; 16],
+        folded: [[I::Words; 4]; 4],
+        visit: impl FnMut(usize, [I::Words; 2], Factors<I>),
+    ) {
+        Scales::read(isa, rows).join(isa, folded, visit);
     }
 }

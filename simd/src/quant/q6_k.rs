@@ -10,8 +10,10 @@
 //! of groups `r` (low) and `r + 2` (high); byte `i` of the pairs holds the top two bits of weight
 //! `i` of groups 0, 1, 2, 3, lowest first. Stored plus 32.
 
-use super::group::{Group, Layout, Panel, block_of};
+use super::group::{Factors, Group, Layout, Panel, block_of};
+use super::in_place::{fold_two, lowered, sixty_four, twice, two};
 use super::read::{columns, each, field, half, join, signed_byte_reals, wide_columns};
+use crate::input::InputGroup;
 use crate::{Format, Isa};
 
 /// The `Q6_K` format.
@@ -44,6 +46,7 @@ impl Layout for Q6K {
     const HALVES: bool = true;
     const SIGNED: bool = false;
     const OFFSET: i32 = 32;
+    const IN_PLACE: bool = true;
 
     block_of!(210);
 
@@ -131,6 +134,61 @@ impl Layout for Q6K {
                     ..Panel::plain(isa, quants, scale)
                 },
             );
+        }
+    }
+
+    #[inline(always)]
+    fn fold<I: Isa>(isa: I, rows: [&[u8; 210]; 4], x: &[InputGroup]) -> [I::Words; 4] {
+        let (nibble, pair) = (isa.splat_word(0x0f0f_0f0f), isa.splat_word(0x3030_3030));
+        let mut folded = [isa.splat_word(0); 4];
+        for part in 0..2 {
+            let x = &x[4 * part..][..4];
+            let x = [two(isa, &x[0], &x[1]), two(isa, &x[2], &x[3])];
+            let [low, high] = fold_two(
+                isa,
+                [lowered::<I, 32>(isa, x[0]), lowered::<I, 32>(isa, x[1])],
+                x,
+                #[inline(always)]
+                |row| {
+                    let bytes = sixty_four(isa, rows[row], 64 * part);
+                    let pairs = twice(isa, rows[row], 128 + 32 * part);
+                    let low = isa.and(isa.shift_two_left::<4, 2>(pairs), pair);
+                    let high = isa.and(isa.shift_two_right::<0, 2>(pairs), pair);
+                    [
+                        isa.or(isa.and(bytes, nibble), low),
+                        isa.or(isa.and(isa.shift_right::<4>(bytes), nibble), high),
+                    ]
+                },
+            );
+            folded[2 * part] = low;
+            folded[2 * part + 1] = high;
+        }
+        folded
+    }
+
+    #[inline(always)]
+    fn join<I: Isa>(
+        isa: I,
+        rows: [&[u8; 210]; 16],
+        folded: [[I::Words; 4]; 4],
+        mut visit: impl FnMut(usize, [I::Words; 2], Factors<I>),
+    ) {
+        let scale = isa.halves_to_reals(isa.shift_right::<16>(columns(isa, rows, 194)[3]));
+        let scales = columns(isa, rows, 192);
+        for pair in 0..4 {
+            let halves = signed_byte_reals(isa, scales[pair]);
+            let [a, b, c, d] = folded;
+            let sums = isa.join_four([a[pair], b[pair], c[pair], d[pair]]);
+            for one in 0..2 {
+                visit(
+                    2 * pair + one,
+                    [sums[2 * one], sums[2 * one + 1]],
+                    Factors {
+                        halves: [halves[2 * one], halves[2 * one + 1]],
+                        ..Factors::plain(isa, scale)
+                    },
+                );
+            }
         }
     }
 }

@@ -15,6 +15,16 @@ pub(crate) fn nibbles(bytes: &[u8]) -> [u8; 32] {
     std::array::from_fn(|i| bytes[i % 16] >> (4 * (i / 16)) & 15)
 }
 
+/// Blocks `index` of 16 rows.
+#[inline(always)]
+pub(crate) fn blocks_at<'a, B>(rows: &[&'a [B]; 16], index: usize) -> [&'a B; 16] {
+    let mut blocks = [&rows[0][index]; 16];
+    for (block, row) in blocks.iter_mut().zip(rows) {
+        *block = &row[index];
+    }
+    blocks
+}
+
 /// The 16 bytes from `at` of 16 blocks, as four words per row.
 #[inline(always)]
 pub(crate) fn columns<I: Isa, const N: usize>(

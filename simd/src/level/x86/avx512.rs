@@ -18,6 +18,13 @@ macro_rules! with_level {
 }
 
 impl Avx512Vnni {
+    /// `A` in lanes 0 to 7 and `B` in lanes 8 to 15.
+    #[inline(always)]
+    fn two<const A: u32, const B: u32>(self) -> __m512i {
+        let [a, b] = [A.cast_signed(), B.cast_signed()];
+        with_level! { _mm512_setr_epi32(a, a, a, a, a, a, a, a, b, b, b, b, b, b, b, b) }
+    }
+
     /// Rows `j`, `j + 4`, `j + 8`, `j + 12` in the quarters of a register: 4 × 4 transposes within
     /// quarters then leave the rows in order.
     #[inline(always)]
@@ -38,6 +45,7 @@ impl Isa for Avx512Vnni {
 
     const WIDE: bool = true;
     const SIGNED_BIAS: i32 = 128;
+    const IN_PLACE: bool = true;
 
     #[inline(always)]
     fn columns(self, rows: [&[u8; 16]; 16]) -> [__m512i; 4] {
@@ -203,6 +211,84 @@ impl Isa for Avx512Vnni {
             [
                 _mm512_cvtps_pd(_mm512_castps512_ps256(reals)),
                 _mm512_cvtps_pd(_mm512_castps512_ps256(high)),
+            ]
+        }
+    }
+
+    #[inline(always)]
+    fn load_two(self, [a, b]: [&[u8; 32]; 2]) -> __m512i {
+        with_level! {
+            let low = _mm512_castsi256_si512(_mm256_loadu_si256(a.as_ptr().cast()));
+            _mm512_inserti64x4::<1>(low, _mm256_loadu_si256(b.as_ptr().cast()))
+        }
+    }
+    #[inline(always)]
+    fn load_nibbles(self, [a, b]: [&[u8; 16]; 2]) -> __m512i {
+        with_level! {
+            let both = _mm512_broadcast_i32x4(_mm_loadu_si128(a.as_ptr().cast()));
+            let both = _mm512_mask_broadcast_i32x4(both, 0xff00, _mm_loadu_si128(b.as_ptr().cast()));
+            let shifts = _mm512_setr_epi32(0, 0, 0, 0, 4, 4, 4, 4, 0, 0, 0, 0, 4, 4, 4, 4);
+            _mm512_and_si512(_mm512_srlv_epi32(both, shifts), _mm512_set1_epi8(15))
+        }
+    }
+    #[inline(always)]
+    fn sub_words(self, a: __m512i, b: __m512i) -> __m512i {
+        with_level! { _mm512_sub_epi32(a, b) }
+    }
+    #[inline(always)]
+    fn shift_two_left<const A: u32, const B: u32>(self, a: __m512i) -> __m512i {
+        with_level! { _mm512_sllv_epi32(a, self.two::<A, B>()) }
+    }
+    #[inline(always)]
+    fn shift_two_right<const A: u32, const B: u32>(self, a: __m512i) -> __m512i {
+        with_level! { _mm512_srlv_epi32(a, self.two::<A, B>()) }
+    }
+    #[inline(always)]
+    fn raise(self, base: __m512i, bits: u64) -> __m512i {
+        with_level! { _mm512_mask_add_epi8(base, bits, base, _mm512_set1_epi8(16)) }
+    }
+    #[inline(always)]
+    fn fold(self, [a, b, c, d]: [__m512i; 4]) -> __m512i {
+        with_level! {
+            let ab = _mm512_add_epi32(_mm512_unpacklo_epi32(a, b), _mm512_unpackhi_epi32(a, b));
+            let cd = _mm512_add_epi32(_mm512_unpacklo_epi32(c, d), _mm512_unpackhi_epi32(c, d));
+            _mm512_add_epi32(_mm512_unpacklo_epi64(ab, cd), _mm512_unpackhi_epi64(ab, cd))
+        }
+    }
+    #[inline(always)]
+    fn fold_small(self, [a, b, c, d]: [__m512i; 4]) -> __m512i {
+        with_level! {
+            // Sums of two such lanes still fit 16 bits, so packing loses nothing.
+            let ones = _mm512_set1_epi16(1);
+            let ab = _mm512_madd_epi16(_mm512_packs_epi32(a, b), ones);
+            let cd = _mm512_madd_epi16(_mm512_packs_epi32(c, d), ones);
+            _mm512_madd_epi16(_mm512_packs_epi32(ab, cd), ones)
+        }
+    }
+    #[inline(always)]
+    fn join_two(self, [a, b, c, d]: [__m512i; 4]) -> [__m512i; 2] {
+        const EVEN: i32 = 0b10_00_10_00;
+        const ODD: i32 = 0b11_01_11_01;
+        with_level! {
+            let ab = _mm512_add_epi32(_mm512_shuffle_i32x4::<EVEN>(a, b), _mm512_shuffle_i32x4::<ODD>(a, b));
+            let cd = _mm512_add_epi32(_mm512_shuffle_i32x4::<EVEN>(c, d), _mm512_shuffle_i32x4::<ODD>(c, d));
+            [_mm512_shuffle_i32x4::<EVEN>(ab, cd), _mm512_shuffle_i32x4::<ODD>(ab, cd)]
+        }
+    }
+    #[inline(always)]
+    fn join_four(self, [a, b, c, d]: [__m512i; 4]) -> [__m512i; 4] {
+        const LOW: i32 = 0b01_00_01_00;
+        const HIGH: i32 = 0b11_10_11_10;
+        const EVEN: i32 = 0b10_00_10_00;
+        const ODD: i32 = 0b11_01_11_01;
+        with_level! {
+            let [ab, cd] = [_mm512_shuffle_i32x4::<LOW>(a, b), _mm512_shuffle_i32x4::<LOW>(c, d)];
+            let [ab_high, cd_high] = [_mm512_shuffle_i32x4::<HIGH>(a, b), _mm512_shuffle_i32x4::<HIGH>(c, d)];
+            [
+                _mm512_shuffle_i32x4::<EVEN>(ab, cd),
+                _mm512_shuffle_i32x4::<ODD>(ab, cd),
+                _mm512_shuffle_i32x4::<EVEN>(ab_high, cd_high),
+                _mm512_shuffle_i32x4::<ODD>(ab_high, cd_high),
             ]
         }
     }
