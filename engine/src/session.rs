@@ -1,6 +1,10 @@
 //! A conversation with a model: the loop from prompt to text.
 
 mod ahead;
+mod saved;
+mod whole_file;
+
+pub use saved::{Description, ModelDigest, Saved, SavedError};
 
 use crate::backend::{Backend, BackendError, Logits, Step};
 use crate::sample::{SampleError, Sampler};
@@ -176,6 +180,11 @@ impl<'a> Session<'a> {
     /// The tokens that the back end remembers.
     pub fn history(&self) -> &[u32] {
         &self.history
+    }
+
+    /// Who chooses.
+    pub fn sampler(&self) -> &Sampler {
+        &self.sampler
     }
 
     /// The back end.
