@@ -1,15 +1,20 @@
 //! A conversation with a model: the loop from prompt to text.
 
 mod ahead;
+mod draft;
 mod saved;
+mod speculative;
 mod whole_file;
 
+pub use draft::{Draft, DraftModel, Lookup, VocabularyError};
 pub use saved::{Description, ModelDigest, Saved, SavedError};
+pub use speculative::Speculation;
 
 use crate::backend::{Backend, BackendError, Logits, Step};
 use crate::sample::{SampleError, Sampler};
 use crate::text::{Stream, Tokenizer};
 use ahead::Ahead;
+use speculative::Drafting;
 use std::ops::ControlFlow;
 
 /// Why an answer ends early.
@@ -79,6 +84,8 @@ pub struct Session<'a> {
     sampler: Sampler,
     /// The tokens whose keys and values the back end remembers.
     history: Vec<u32>,
+    /// Guesses what will be chosen.
+    drafting: Option<Drafting<'a>>,
 }
 
 impl<'a> Session<'a> {
@@ -98,6 +105,7 @@ impl<'a> Session<'a> {
             tokenizer,
             sampler,
             history: Vec::new(),
+            drafting: None,
         }
     }
 
@@ -162,6 +170,9 @@ impl<'a> Session<'a> {
             }
         }
         self.sampler.reset_tokens(prompt);
+        if let Some(drafting) = &mut self.drafting {
+            drafting.begin();
+        }
         let stream = Stream::new(self.tokenizer);
         Ok(Reply {
             session: self,
@@ -238,7 +249,8 @@ impl Reply<'_, '_> {
     /// Goes on without logits, if the sampler always chooses the largest and the back end can do that by itself: fewer results come back
     /// from a device. The tokens are the same; [`Self::logits`] stays what it is.
     pub fn without_logits(mut self) -> Self {
-        if self.session.sampler.is_greedy() {
+        // Guesses are checked by their logits.
+        if self.session.sampler.is_greedy() && self.session.drafting.is_none() {
             self.ahead = Some(Ahead::new(self.session.tokenizer, self.limits.ignore_end));
         }
         self
@@ -255,6 +267,10 @@ impl Reply<'_, '_> {
     pub fn exact_logits(&self) -> Option<&[f64]> {
         let known = self.session.tokenizer.vocabulary_len();
         let exact = self.session.backend.exact_logits()?;
+        let exact = match &self.session.drafting {
+            Some(drafting) => &exact[drafting.row(exact.len())],
+            None => exact,
+        };
         Some(&exact[..known.min(exact.len())])
     }
 
@@ -306,8 +322,16 @@ impl Reply<'_, '_> {
     /// Reads a token: its logits are there then, or tokens chosen ahead.
     fn read(&mut self, token: u32) -> Result<(), SessionError> {
         let Session {
-            backend, history, ..
+            backend,
+            history,
+            drafting,
+            ..
         } = &mut *self.session;
+        if let Some(drafting) = drafting {
+            let tokens = self.limits.tokens.unwrap_or(usize::MAX);
+            let most = (tokens - self.produced).saturating_sub(1);
+            return Ok(drafting.read(&mut **backend, history, token, most, &mut self.logits)?);
+        }
         if let Some(ahead) = &mut self.ahead {
             let tokens = self.limits.tokens.unwrap_or(usize::MAX);
             let most = (tokens - self.produced).min(backend.context() - history.len());
