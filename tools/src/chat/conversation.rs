@@ -1,6 +1,6 @@
 //! The messages of a chat, and their file.
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Context, Result};
 use fidelis_engine::text::Message;
 use std::io::Write;
 use std::path::Path;
@@ -19,6 +19,13 @@ impl Conversation {
                 .map(|text| Message::new("system", text))
                 .collect(),
         }
+    }
+
+    /// The system message, if there is one.
+    pub(super) fn system(&self) -> Option<&str> {
+        let mut messages = self.messages.iter();
+        let system = messages.find(|message| message.role == "system");
+        system.map(|message| message.content.as_str())
     }
 
     pub(super) fn messages(&self) -> &[Message] {
@@ -51,9 +58,6 @@ impl Conversation {
 
     /// Writes the messages as JSON; `path` is the old file or the whole new one.
     pub(super) fn save(&self, path: &Path) -> Result<()> {
-        if path.as_os_str().is_empty() {
-            bail!("/save needs a file's name");
-        }
         let mut name = path.file_name().context("not a file's name")?.to_owned();
         name.push(".part");
         let temporary = path.with_file_name(name);
@@ -72,5 +76,11 @@ impl Conversation {
         let messages = serde_json::from_str(&text)
             .with_context(|| format!("{} is not a saved conversation", path.display()))?;
         Ok(Self { messages })
+    }
+}
+
+impl From<Vec<Message>> for Conversation {
+    fn from(messages: Vec<Message>) -> Self {
+        Self { messages }
     }
 }
