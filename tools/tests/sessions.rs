@@ -287,12 +287,12 @@ fn a_file_that_cannot_be_written_whole_leaves_the_old_one() {
 
 #[test]
 fn guesses_change_nothing_but_the_number_of_steps() {
-    let count = "1 2 3 4 5 6 7 8 9 10 1 2 3 4 5 6 7 8 9 10 1 2 3 4";
+    let repeated = "The sky is blue. The sky is blue. The sky is blue. The sky is";
     for sampler in [["--temp", "0", "-s", "1"], ["--temp", "0.8", "-s", "2"]] {
         let flags = [
             "run",
             "-p",
-            count,
+            repeated,
             "-n",
             "40",
             "--ignore-eos",
