@@ -7,7 +7,7 @@ use fidelis_engine::gguf::Gguf;
 use fidelis_engine::model::Model;
 use fidelis_engine::sample::{Mirostat, Sampler, SamplerState, Settings};
 use fidelis_engine::session::{
-    Draft, DraftModel, Limits, Lookup, Session, Speculation, Stop, VocabularyError,
+    Draft, DraftModel, Limits, Lookup, ModelDigest, Session, Speculation, Stop, VocabularyError,
 };
 use fidelis_engine::text::Tokenizer;
 use rand_core::Rng;
@@ -232,6 +232,34 @@ fn looking_up_what_was_said_takes_fewer_steps() {
         all.tokens += told.tokens;
     }
     assert!(all.accepted > 0 && all.steps < all.tokens, "{all:?}");
+}
+
+#[test]
+fn a_session_that_guesses_is_saved_without_its_guesses() {
+    for kind in [Kind::Llama, Kind::Gemma3] {
+        let (bytes, other) = (file(kind, 1), file(kind, 2));
+        let tokenizer = tokenizer(&bytes);
+        let digest = ModelDigest::of(&[&bytes]);
+        let settings = settings(Tier::Fast, CacheFormat::F16, 32);
+        let sampling = &samplings()[1];
+        let saved = |mut session: Session<'_>| {
+            answers(&mut session, &repetitive(), 50);
+            let mut out = Vec::new();
+            let written = session.write(&mut out, &digest, &[]);
+            written.expect("memory takes everything");
+            (out, session.backend().position() - session.history().len())
+        };
+        let (plain, ahead) = saved(session(&bytes, &tokenizer, &settings, sampling));
+        assert_eq!(ahead, 0);
+        let mut most = 0;
+        for (name, draft) in drafts(&bytes, &other, &settings) {
+            let quick = session(&bytes, &tokenizer, &settings, sampling).with_draft(draft, 16);
+            let (quick, ahead) = saved(quick);
+            assert!(quick == plain, "{kind:?} {name}");
+            most = most.max(ahead);
+        }
+        assert!(most > 0, "somebody's guesses were read and not used");
+    }
 }
 
 /// Guesses that are right for long and then wrong by hundreds make a window's ring lose what comes next; it is read again.
