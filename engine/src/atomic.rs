@@ -12,41 +12,43 @@ static BEGUN: AtomicUsize = AtomicUsize::new(0);
 ///
 /// They go to a new file in the same folder, which takes `path`'s name once it is on the disk: until then `path` is what it was,
 /// and after an error nothing is left behind. A link stays, and what it names is replaced; the permissions of an old file
-/// are kept. What is no file but can be written to, such as a pipe or `/dev/stdout`, is written to as it is.
+/// are kept. A process that is killed leaves what it has begun, under a name that begins with a dot and ends with `.part`. What is no file but can be written to, such as a pipe or `/dev/stdout`, is written to as it is.
 ///
 /// # Errors
 ///
 /// Those of `fill` and of the system, among them that the folder or an old file is not to be written to.
-pub fn write_file<T>(
+pub fn write_file<T, E: From<io::Error>>(
     path: &Path,
-    fill: impl FnOnce(&mut dyn Write) -> io::Result<T>,
-) -> io::Result<T> {
+    fill: impl FnOnce(&mut dyn Write) -> Result<T, E>,
+) -> Result<T, E> {
     let old = match fs::metadata(path) {
         Ok(old) => Some(old),
         Err(error) if error.kind() == io::ErrorKind::NotFound => None,
-        Err(error) => return Err(error),
+        Err(error) => return Err(error.into()),
     };
     match old {
-        Some(old) if old.is_dir() => Err(io::ErrorKind::IsADirectory.into()),
+        Some(old) if old.is_dir() => Err(io::Error::from(io::ErrorKind::IsADirectory).into()),
         Some(old) if !old.is_file() => filled(OpenOptions::new().write(true).open(path)?, fill),
         // A new file could take its name all the same, but its owner did not want that.
-        Some(old) if old.permissions().readonly() => Err(io::ErrorKind::PermissionDenied.into()),
+        Some(old) if old.permissions().readonly() => {
+            Err(io::Error::from(io::ErrorKind::PermissionDenied).into())
+        }
         Some(old) => replace(&path.canonicalize()?, Some(old.permissions()), fill),
         None => replace(path, None, fill),
     }
 }
 
 /// Fills a file in the folder of `path` and moves it there.
-fn replace<T>(
+fn replace<T, E: From<io::Error>>(
     path: &Path,
     permissions: Option<fs::Permissions>,
-    fill: impl FnOnce(&mut dyn Write) -> io::Result<T>,
-) -> io::Result<T> {
+    fill: impl FnOnce(&mut dyn Write) -> Result<T, E>,
+) -> Result<T, E> {
     if path.file_name().is_none() {
-        return Err(io::ErrorKind::InvalidFilename.into());
+        return Err(io::Error::from(io::ErrorKind::InvalidFilename).into());
     }
     let (beside, file) = begin(path)?;
-    let write = || {
+    let write = || -> Result<T, E> {
         if let Some(permissions) = permissions {
             file.set_permissions(permissions)?;
         }
@@ -56,10 +58,16 @@ fn replace<T>(
         fs::rename(&beside, path)?;
         Ok(done)
     };
-    write().inspect_err(|_| {
+    let done = write().inspect_err(|_| {
         // What was begun is of no use; that it cannot be removed is no second error.
         let _ = fs::remove_file(&beside);
-    })
+    })?;
+    // The new name too must be on the disk; systems that do not open folders keep it without being asked.
+    let folder = path.parent().filter(|folder| *folder != Path::new(""));
+    if let Ok(folder) = File::open(folder.unwrap_or(Path::new("."))) {
+        folder.sync_all()?;
+    }
+    Ok(done)
 }
 
 /// A new file beside `path`, whose own name may be as long as the system allows.
@@ -76,10 +84,10 @@ fn begin(path: &Path) -> io::Result<(PathBuf, File)> {
     }
 }
 
-fn filled<T>(
+fn filled<T, E: From<io::Error>>(
     file: impl Write,
-    fill: impl FnOnce(&mut dyn Write) -> io::Result<T>,
-) -> io::Result<T> {
+    fill: impl FnOnce(&mut dyn Write) -> Result<T, E>,
+) -> Result<T, E> {
     let mut buffered = BufWriter::with_capacity(1 << 20, file);
     let done = fill(&mut buffered)?;
     buffered.flush()?;

@@ -7,11 +7,14 @@ pub mod budget;
 )]
 mod cpu;
 pub mod offload;
+mod remembered;
 
 use crate::gguf::GgufError;
 pub use cpu::CpuBackend;
 pub use fidelis_simd::attend::CacheFormat;
 use fidelis_simd::{Format, Level, NoSuchLevel};
+pub use remembered::{RememberError, Remembered, RememberedLayer};
+use std::{fmt, io};
 
 /// One call of a back end: some tokens that follow those it has read.
 #[derive(Clone, Copy, Debug)]
@@ -140,6 +143,40 @@ pub trait Backend: Send {
     /// Forgets everything.
     fn reset(&mut self);
 
+    /// Describes what was read before `position`, and the bytes that [`Self::export`] writes of it.
+    ///
+    /// # Errors
+    ///
+    /// [`RememberError::NotSupported`] of a back end that has no form for a file, [`RememberError::NotHeld`] of positions that are not there.
+    fn remembered(&self, position: usize) -> Result<Remembered, RememberError> {
+        let _ = position;
+        Err(RememberError::NotSupported {
+            machine: self.machine(),
+        })
+    }
+
+    /// Writes the keys and values that [`Self::remembered`] has described.
+    ///
+    /// # Errors
+    ///
+    /// Those of `out`.
+    fn export(&self, remembered: &Remembered, out: &mut dyn io::Write) -> io::Result<()> {
+        let _ = (remembered, out);
+        Err(io::ErrorKind::Unsupported.into())
+    }
+
+    /// Forgets everything and takes what [`Self::export`] wrote, here or elsewhere: as if those tokens had been read.
+    ///
+    /// # Errors
+    ///
+    /// [`RememberError`] if it was saved by another model, in another tier or format, does not fit the context, or is not what it says; nothing is forgotten then.
+    fn import(&mut self, remembered: &Remembered, bytes: &[u8]) -> Result<(), RememberError> {
+        let _ = (remembered, bytes);
+        Err(RememberError::NotSupported {
+            machine: self.machine(),
+        })
+    }
+
     /// Bytes of memory besides the model's file.
     fn memory_bytes(&self) -> usize;
 
@@ -156,6 +193,16 @@ pub enum Tier {
     F32,
     /// Weights decoded exactly; activations, keys, values and sums in `f64`.
     Audit,
+}
+
+impl fmt::Display for Tier {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(match self {
+            Self::Fast => "fast",
+            Self::F32 => "f32",
+            Self::Audit => "audit",
+        })
+    }
 }
 
 /// What a [`CpuBackend`] is made with.

@@ -62,9 +62,11 @@ mod filter;
 mod mirostat;
 pub mod random;
 mod settings;
+mod state;
 
 pub use breakers::{NoVocabulary, Vocabulary};
 pub use settings::{Filter, Mirostat, Settings};
+pub use state::SamplerState;
 
 use breakers::Breakers;
 use candidates::Candidates;
@@ -98,6 +100,12 @@ pub enum SampleError {
         name: String,
         /// Those that are.
         known: Vec<&'static str>,
+    },
+    /// Another sampler's rules.
+    #[error("the rules of sampling are {found}, but this program knows {SPECIFICATION} alone")]
+    Specification {
+        /// Their name.
+        found: String,
     },
     /// There are no logits.
     #[error("there are no logits to choose from")]

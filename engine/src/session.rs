@@ -1,11 +1,19 @@
 //! A conversation with a model: the loop from prompt to text.
 
 mod ahead;
+mod draft;
+mod saved;
+mod speculative;
+
+pub use draft::{Draft, DraftModel, Lookup, VocabularyError};
+pub use saved::{Description, ModelDigest, Saved, SavedError};
+pub use speculative::Speculation;
 
 use crate::backend::{Backend, BackendError, Logits, Step};
 use crate::sample::{SampleError, Sampler};
 use crate::text::{LONG_TOKEN, Stream, Tokenizer};
 use ahead::Ahead;
+use speculative::Drafting;
 use std::ops::ControlFlow;
 
 /// Why an answer ends early.
@@ -77,6 +85,8 @@ pub struct Session<'a> {
     history: Vec<u32>,
     /// Those that the newest token was chosen from.
     logits: Vec<f32>,
+    /// Guesses what will be chosen.
+    drafting: Option<Drafting<'a>>,
 }
 
 impl<'a> Session<'a> {
@@ -99,6 +109,7 @@ impl<'a> Session<'a> {
             tokenizer,
             sampler,
             logits: Vec::new(),
+            drafting: None,
         }
     }
 
@@ -170,6 +181,9 @@ impl<'a> Session<'a> {
             }
         }
         self.sampler.reset_tokens(prompt);
+        if let Some(drafting) = &mut self.drafting {
+            drafting.begin();
+        }
         let stream = Stream::new(self.tokenizer);
         let stops = limits.stop_strings.iter().map(String::len);
         let held = stops.max().map_or(0, |longest| longest + LONG_TOKEN);
@@ -189,6 +203,11 @@ impl<'a> Session<'a> {
     /// The tokens that the back end remembers.
     pub fn history(&self) -> &[u32] {
         &self.history
+    }
+
+    /// Who chooses.
+    pub fn sampler(&self) -> &Sampler {
+        &self.sampler
     }
 
     /// The back end.
@@ -241,7 +260,8 @@ impl Reply<'_, '_> {
     /// Goes on without logits, if the sampler always chooses the largest and the back end can do that by itself: fewer results come back
     /// from a device. The tokens are the same; [`Self::logits`] stays what it is.
     pub fn without_logits(mut self) -> Self {
-        if self.session.sampler.is_greedy() {
+        // Guesses are checked by their logits.
+        if self.session.sampler.is_greedy() && self.session.drafting.is_none() {
             self.ahead = Some(Ahead::new(self.session.tokenizer, self.limits.ignore_end));
         }
         self
@@ -258,6 +278,10 @@ impl Reply<'_, '_> {
     pub fn exact_logits(&self) -> Option<&[f64]> {
         let known = self.session.tokenizer.vocabulary_len();
         let exact = self.session.backend.exact_logits()?;
+        let exact = match &self.session.drafting {
+            Some(drafting) => &exact[drafting.row(exact.len())],
+            None => exact,
+        };
         Some(&exact[..known.min(exact.len())])
     }
 
@@ -327,8 +351,14 @@ impl Reply<'_, '_> {
             backend,
             history,
             logits: newest,
+            drafting,
             ..
         } = &mut *self.session;
+        if let Some(drafting) = drafting {
+            let tokens = self.limits.tokens.unwrap_or(usize::MAX);
+            let most = (tokens - self.produced).saturating_sub(1);
+            return Ok(drafting.read(&mut **backend, history, token, most, newest)?);
+        }
         if let Some(ahead) = &mut self.ahead {
             let tokens = self.limits.tokens.unwrap_or(usize::MAX);
             let most = (tokens - self.produced).min(backend.context() - history.len());

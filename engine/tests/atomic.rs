@@ -88,7 +88,7 @@ fn two_threads_that_write_one_file_leave_one_of_both() {
 #[test]
 fn what_is_no_file_is_refused_and_a_name_may_be_long() {
     let folder = Folder::new("names");
-    let error = write_file(&folder.0, |_| Ok(())).expect_err("a folder");
+    let error = write_file::<_, io::Error>(&folder.0, |_| Ok(())).expect_err("a folder");
     assert_eq!(error.kind(), io::ErrorKind::IsADirectory);
     let nowhere = folder.0.join("no").join("file");
     let error = write_file(&nowhere, |_| Ok(())).expect_err("no folder");

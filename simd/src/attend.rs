@@ -15,6 +15,7 @@
 
 mod cache;
 mod kernel;
+mod single;
 mod stored;
 
 pub use cache::CacheFormat;

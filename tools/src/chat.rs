@@ -2,8 +2,10 @@
 
 mod conversation;
 mod input;
+mod session;
 mod speed;
 
+use crate::draft::{self, DraftOptions};
 use crate::load::{Loaded, ModelOptions, Source};
 use crate::sampling::SamplingOptions;
 use crate::{interrupt, output, progress};
@@ -15,6 +17,7 @@ use fidelis_engine::model::Model;
 use fidelis_engine::session::{Limits, Session, SessionError, Stop};
 use fidelis_engine::text::{Bos, ChatTemplate, Specials, Tokenizer};
 use input::{Input, Line};
+use session::Sessions;
 use speed::Speed;
 use std::io::IsTerminal;
 use std::path::{Path, PathBuf};
@@ -26,6 +29,11 @@ pub(crate) struct Chat {
     model: ModelOptions,
     #[command(flatten)]
     sampling: SamplingOptions,
+    #[command(flatten)]
+    draft: DraftOptions,
+    /// Go on with the conversation in this file, if it is there, and keep it there after every answer: nothing is read again.
+    #[arg(long, value_name = "FILE")]
+    session: Option<PathBuf>,
     /// The first message.
     #[arg(short, long)]
     prompt: Option<String>,
@@ -60,7 +68,7 @@ const HELP: &str = "\
 /clear        start anew
 /regen        answer the last message again
 /read FILE    send a file's text as a message
-/save FILE    write the conversation as JSON
+/save FILE    write the conversation, with all that was read; to NAME.json the messages alone
 /load FILE    go on with a saved conversation
 /cpu          go on on the CPU
 /stats        speed and memory
@@ -76,6 +84,7 @@ struct Open<'c, 'a> {
     tokenizer: &'a Tokenizer,
     template: &'c ChatTemplate,
     session: Session<'a>,
+    sessions: Sessions<'c>,
     conversation: Conversation,
     speed: Speed,
     colour: bool,
@@ -98,13 +107,19 @@ impl Chat {
         )?;
         let sampler = self.sampling.sampler(&tokenizer)?;
         let backend = model_options.backend(&model, &source)?;
+        let draft_source = self.draft.source()?;
+        let draft_gguf = draft_source.as_ref().map(Source::gguf).transpose()?;
+        let session = Session::boxed(backend, &tokenizer, sampler);
+        let session = self
+            .draft
+            .add(session, draft_gguf.as_ref(), &tokenizer, &model_options)?;
         let terminal = std::io::stdin().is_terminal() && std::io::stderr().is_terminal();
         if terminal {
             eprintln!(
                 "{} · {} · context {} · loaded in {:.0} ms",
                 model.config.name,
-                backend.machine(),
-                backend.context(),
+                session.backend().machine(),
+                session.backend().context(),
                 start.elapsed().as_secs_f64() * 1e3
             );
             eprintln!("/help lists the commands, /exit leaves.\n");
@@ -116,11 +131,13 @@ impl Chat {
             model: &model,
             tokenizer: &tokenizer,
             template: &template,
-            session: Session::boxed(backend, &tokenizer, sampler),
+            session,
+            sessions: Sessions::new(&source),
             conversation: Conversation::new(self.system()?),
             speed: Speed::default(),
             colour: self.colour(),
         };
+        open.resume()?;
         interrupt::watch();
         open.run(Input::new(terminal && !self.simple_io))
     }
@@ -188,25 +205,20 @@ impl Open<'_, '_> {
             "/clear" => {
                 self.conversation.clear();
                 self.session.clear();
-                Ok(())
+                self.keep()
             }
             "/system" => {
                 self.conversation = Conversation::new((!rest.is_empty()).then(|| rest.to_owned()));
-                Ok(())
+                self.keep()
             }
             "/regen" => self.regenerate(),
             "/read" => self.read(Path::new(rest)),
-            "/save" => self
-                .conversation
-                .save(Path::new(rest))
-                .map(|()| eprintln!("saved {} messages", self.conversation.messages().len())),
-            "/load" => Conversation::load(Path::new(rest)).map(|conversation| {
-                eprintln!("loaded {} messages", conversation.messages().len());
-                self.conversation = conversation;
-            }),
+            "/save" => self.save(Path::new(rest)),
+            "/load" => self.load(Path::new(rest)).and_then(|()| self.keep()),
             "/cpu" => self.go_on_on_the_cpu(),
             "/stats" => {
                 self.speed.stats(self.session.backend());
+                draft::show(self.session.speculation());
                 Ok(())
             }
             _ => {
@@ -237,7 +249,17 @@ impl Open<'_, '_> {
     /// Sends a message and prints the answer as it comes. What is wrong with one message does not end the chat.
     fn say(&mut self, text: String) -> Result<()> {
         self.conversation.ask(text);
-        match self.answer() {
+        let answered = self.answer();
+        if answered.is_ok() {
+            return match self.keep() {
+                Err(error) if std::io::stdin().is_terminal() => {
+                    eprintln!("error: {error:#}");
+                    Ok(())
+                }
+                kept => kept,
+            };
+        }
+        match answered {
             Err(error) if output::is_broken_pipe(&error) => Err(error),
             Err(error) if self.options.model.device.falls_back() && is_device_lost(&error) => {
                 eprintln!("error: {error:#}");

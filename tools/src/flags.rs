@@ -1,7 +1,8 @@
 //! llama.cpp's flags of one dash and several letters, for a parser that has none.
 
 /// What stands for what.
-const SHORT: [(&str, &str); 24] = [
+const SHORT: [(&str, &str); 25] = [
+    ("-md", "--model-draft"),
     ("-tb", "--threads-batch"),
     ("-ub", "--ubatch-size"),
     ("-ctk", "--cache-type-k"),

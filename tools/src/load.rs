@@ -335,6 +335,22 @@ impl ModelOptions {
         self.cache_type_k.as_deref().unwrap_or("f16")
     }
 
+    /// The options of a model that guesses for this one's: on the CPU, as fast as it can.
+    pub(crate) fn for_draft(&self, path: &Path, context: usize) -> Self {
+        Self {
+            model: Some(path.to_owned()),
+            ctx_size: Some(context),
+            numerics: None,
+            device: DeviceOptions::default(),
+            ..self.clone()
+        }
+    }
+
+    /// Positions to remember of a file's model.
+    pub(crate) fn context_of(&self, gguf: &Gguf<'_>) -> Result<usize> {
+        Ok(self.context(&Config::read(gguf)?))
+    }
+
     /// How keys and values are remembered.
     pub(crate) fn cache(&self) -> Result<CacheFormat> {
         let keys = self.cache_name();

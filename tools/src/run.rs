@@ -1,6 +1,8 @@
 //! `fidelis run`: one prompt in, text out.
 
+use crate::draft::{self, DraftOptions};
 use crate::load::{Loaded, ModelOptions, Source};
+use crate::prompt_cache::PromptCacheOptions;
 use crate::receipt::{Claim, ReceiptOptions, numerics};
 use crate::sampling::SamplingOptions;
 use crate::tokenize::{read_stdin, text};
@@ -23,6 +25,10 @@ pub(crate) struct Run {
     sampling: SamplingOptions,
     #[command(flatten)]
     receipt: ReceiptOptions,
+    #[command(flatten)]
+    cache: PromptCacheOptions,
+    #[command(flatten)]
+    draft: DraftOptions,
     /// The prompt; stdin if neither this nor --file is given.
     #[arg(short, long)]
     prompt: Option<String>,
@@ -157,7 +163,16 @@ impl Run {
         let sampler = self.sampling.sampler(&loaded.tokenizer)?;
         let sampling = sampler.settings().clone();
         let backend = self.backend(&loaded, &source)?;
-        let mut session = Session::boxed(backend, &loaded.tokenizer, sampler);
+        let draft_source = self.draft.source()?;
+        let draft_gguf = draft_source.as_ref().map(Source::gguf).transpose()?;
+        let session = Session::boxed(backend, &loaded.tokenizer, sampler);
+        let mut session = self.draft.add(
+            session,
+            draft_gguf.as_ref(),
+            &loaded.tokenizer,
+            &loaded.options,
+        )?;
+        let cache = self.cache.open(&source, &mut session)?;
         let loading = start.elapsed().as_secs_f64();
         let limits = Limits {
             tokens: usize::try_from(self.predict).ok(),
@@ -184,7 +199,10 @@ impl Run {
         interrupt::begin();
         let bar = progress::bar("reading", ids.len() as u64, false);
         let start = Instant::now();
-        let reply = session.reply(&ids, limits, |read, _| {
+        let mut prompt_read = 0;
+        let reply = session.reply(&ids, limits, |read, all| {
+            prompt_read = all;
+            bar.set_length(all as u64);
             bar.set_position(read as u64);
             interrupt::flow()
         });
@@ -195,6 +213,9 @@ impl Run {
             reply => reply?,
         };
         let reading = start.elapsed().as_secs_f64();
+        if let Some(cache) = &cache {
+            cache.keep_prompt(reply.session())?;
+        }
         let start = Instant::now();
         let (mut answer, mut tokens) = (String::new(), Vec::new());
         let mut each = |piece: &Piece| -> Result<bool> {
@@ -219,12 +240,15 @@ impl Run {
         let writing = start.elapsed().as_secs_f64();
         answer.push_str(&rest);
         if self.json {
-            self.say(&format!(
-                "{}\n",
-                self.report(&ids, &tokens, &answer, stop, [loading, reading, writing])
-            ))?;
+            let times = [loading, reading, writing];
+            let mut report = self.report(&ids, &tokens, &answer, stop, times);
+            report["prompt_read"] = prompt_read.into();
+            self.say(&format!("{report}\n"))?;
         } else {
             self.say(&format!("{rest}\n"))?;
+        }
+        if let Some(cache) = &cache {
+            cache.keep_answer(&session)?;
         }
         if let Some((path, claim)) = claim {
             let receipt = claim.receipt(steps, stop);
@@ -234,7 +258,8 @@ impl Run {
             eprintln!("the context of {} is full", session.backend().context());
         }
         if self.show_timings {
-            timings([loading, reading, writing], ids.len(), tokens.len());
+            timings([loading, reading, writing], prompt_read, tokens.len());
+            draft::show(session.speculation());
         }
         Ok(())
     }

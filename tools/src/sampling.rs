@@ -1,13 +1,13 @@
 //! Flags of the sampler: llama.cpp's names and defaults.
 
 use anyhow::{Context, Result};
-use clap::Args;
+use clap::{Args, Parser};
 use fidelis_engine::sample::{Filter, Mirostat, Sampler, Settings};
 use fidelis_engine::text::Tokenizer;
 use std::time::{SystemTime, UNIX_EPOCH};
 
 /// How tokens are chosen.
-#[derive(Args, Clone, Debug)]
+#[derive(Args, Clone, Debug, PartialEq)]
 #[command(next_help_heading = "Sampling")]
 pub(crate) struct SamplingOptions {
     /// Seed; −1: another one every time.
@@ -147,10 +147,26 @@ impl SamplingOptions {
         Ok(settings)
     }
 
+    /// Whether a sampler with these settings may go on: the flags ask for nothing, or for the same, whatever the seed that the clock gave.
+    pub(crate) fn allows(&self, saved: &Settings, tokenizer: &Tokenizer) -> Result<bool> {
+        let mut wanted = self.settings(tokenizer)?;
+        if self.seed < 0 {
+            wanted.seed = saved.seed;
+        }
+        Ok(wanted == *saved || *self == Alone::parse_from(["fidelis"]).sampling)
+    }
+
     /// The sampler that the flags ask for.
     pub(crate) fn sampler(&self, tokenizer: &Tokenizer) -> Result<Sampler> {
         Ok(Sampler::new(self.settings(tokenizer)?, tokenizer)?)
     }
+}
+
+/// The flags by themselves, for their defaults.
+#[derive(Parser)]
+struct Alone {
+    #[command(flatten)]
+    sampling: SamplingOptions,
 }
 
 /// A seed from the clock.

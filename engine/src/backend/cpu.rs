@@ -6,16 +6,18 @@ mod memory;
 mod need;
 mod plan;
 mod products;
+mod remember;
 mod shared;
 mod team;
 mod tokens;
 mod watch;
 mod work;
 
-use super::{Backend, BackendError, CpuSettings, Observer, Step, Tier};
+use super::{Backend, BackendError, CpuSettings, Observer, RememberError, Remembered, Step, Tier};
 use crate::gguf::File;
 use crate::graph::Graph;
 use machine::Machine;
+use std::io::{self, Write};
 
 pub(super) use need::need;
 
@@ -195,6 +197,18 @@ impl Backend for CpuBackend<'_> {
 
     fn reset(&mut self) {
         self.reset();
+    }
+
+    fn remembered(&self, position: usize) -> Result<Remembered, RememberError> {
+        either!(&self.machine, machine => machine.remembered(position))
+    }
+
+    fn export(&self, remembered: &Remembered, out: &mut dyn Write) -> io::Result<()> {
+        either!(&self.machine, machine => machine.export(remembered, out))
+    }
+
+    fn import(&mut self, remembered: &Remembered, bytes: &[u8]) -> Result<(), RememberError> {
+        either!(&mut self.machine, machine => machine.import(remembered, bytes))
     }
 
     fn memory_bytes(&self) -> usize {

@@ -22,6 +22,16 @@ impl MirostatState {
         }
     }
 
+    /// The one with this bound.
+    pub(super) fn at(most: f64) -> Self {
+        Self { most }
+    }
+
+    /// The bound.
+    pub(super) fn most(&self) -> f64 {
+        self.most
+    }
+
     /// Keeps, of sorted candidates, those that surprise little enough.
     pub(super) fn cut(&self, s: &Settings, candidates: &mut Candidates) {
         match s.mirostat {

@@ -19,6 +19,16 @@ impl Pcg32 {
         new
     }
 
+    /// The generator in this state.
+    pub(super) fn at(state: u64) -> Self {
+        Self { state }
+    }
+
+    /// Its state.
+    pub(super) fn state(&self) -> u64 {
+        self.state
+    }
+
     fn step(&mut self) {
         self.state = self.state.wrapping_mul(MULTIPLIER).wrapping_add(STREAM);
     }

@@ -1,9 +1,10 @@
 //! What a sampler is made with: llama.cpp's options and defaults.
 
 use super::SampleError;
+use serde::{Deserialize, Serialize};
 
 /// A step of the chain.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Filter {
     /// Repetition, presence and frequency penalties.
     Penalties,
@@ -95,7 +96,7 @@ fn unknown(name: &str) -> SampleError {
 }
 
 /// Which mirostat is in use, if any.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Mirostat {
     /// None: the chain.
     Off,
@@ -106,7 +107,8 @@ pub enum Mirostat {
 }
 
 /// Options; the fields bear llama.cpp's names, in words.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct Settings {
     /// Of the generator.
     pub seed: u64,
@@ -159,6 +161,7 @@ pub struct Settings {
     /// Learning rate.
     pub mirostat_eta: f32,
     /// Added to logits before anything else.
+    #[serde(with = "super::state::bias")]
     pub logit_bias: Vec<(u32, f32)>,
 }
 

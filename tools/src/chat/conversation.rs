@@ -21,6 +21,13 @@ impl Conversation {
         }
     }
 
+    /// The system message, if there is one.
+    pub(super) fn system(&self) -> Option<&str> {
+        let mut messages = self.messages.iter();
+        let system = messages.find(|message| message.role == "system");
+        system.map(|message| message.content.as_str())
+    }
+
     pub(super) fn messages(&self) -> &[Message] {
         &self.messages
     }
@@ -66,5 +73,11 @@ impl Conversation {
         let messages = serde_json::from_str(&text)
             .with_context(|| format!("{} is not a saved conversation", path.display()))?;
         Ok(Self { messages })
+    }
+}
+
+impl From<Vec<Message>> for Conversation {
+    fn from(messages: Vec<Message>) -> Self {
+        Self { messages }
     }
 }

@@ -34,7 +34,7 @@ pub(super) struct Machine<'a, R> {
     pub(super) position: usize,
     /// Positions below which keys and values may have been written: those of steps that failed or were gone
     /// back from have taken the places of others in a ring.
-    written: usize,
+    pub(super) written: usize,
     logits: Vec<R>,
     /// The file whose pages are dropped behind the reader.
     pub(super) drop_pages: Option<&'a File>,
@@ -134,7 +134,7 @@ impl<'a, R: Real> Machine<'a, R> {
     }
 
     /// Whether every ring still has what `position` sees.
-    fn holds(&self, position: usize) -> bool {
+    pub(super) fn holds(&self, position: usize) -> bool {
         let mut memory = self.memory.iter();
         memory.all(|memory| memory.holds(position, self.written))
     }
@@ -142,6 +142,7 @@ impl<'a, R: Real> Machine<'a, R> {
     /// Forgets everything.
     pub(super) fn reset(&mut self) {
         (self.position, self.written) = (0, 0);
+        self.memory.iter_mut().for_each(LayerMemory::reset);
     }
 
     /// Bytes that are held.

@@ -5,6 +5,8 @@ use super::shared::Shared;
 use crate::graph::Cache;
 use fidelis_simd::Real;
 use fidelis_simd::attend::{CHUNK, CacheFormat, KEY_BLOCK, KeyValues};
+use std::io::{self, Write};
+use std::ops::Range;
 
 /// One layer's keys and values.
 pub(super) struct LayerMemory {
@@ -12,6 +14,8 @@ pub(super) struct LayerMemory {
     shape: Cache,
     /// Positions of the ring, whole chunks.
     positions: usize,
+    /// Positions below are not held: they were not in the file that the rest came from.
+    first: usize,
     /// Bytes of one head's keys, and of its values.
     head_bytes: [usize; 2],
     keys: Shared<u8>,
@@ -89,6 +93,7 @@ impl LayerMemory {
         Ok(Self {
             format,
             positions: size.positions,
+            first: 0,
             head_bytes: size.head_bytes,
             keys: have(keys)?,
             values: have(values)?,
@@ -102,7 +107,7 @@ impl LayerMemory {
     }
 
     /// The positions that the one at `position` sees.
-    pub(super) fn sees(&self, position: usize) -> std::ops::Range<usize> {
+    pub(super) fn sees(&self, position: usize) -> Range<usize> {
         let first = self
             .shape
             .window
@@ -112,7 +117,71 @@ impl LayerMemory {
 
     /// Whether, after `read` positions, everything that position `at` sees is still held.
     pub(super) fn holds(&self, at: usize, read: usize) -> bool {
-        self.sees(at).start + self.positions >= read
+        self.sees(at).start >= self.first_held(read)
+    }
+
+    /// The first position that is still held after `read` positions.
+    pub(super) fn first_held(&self, read: usize) -> usize {
+        self.first.max(read.saturating_sub(self.positions))
+    }
+
+    /// Forgets everything.
+    pub(super) fn reset(&mut self) {
+        self.first = 0;
+    }
+
+    /// What is remembered, and for how wide keys and values.
+    pub(super) fn shape(&self) -> &Cache {
+        &self.shape
+    }
+
+    /// Writes some positions, all of them held, head by head: keys, then values.
+    pub(super) fn export(&self, positions: Range<usize>, out: &mut dyn Write) -> io::Result<()> {
+        let format = self.format;
+        let mut key = vec![0; format.single_bytes(self.shape.key_width)];
+        let value_bytes = format.single_bytes(self.shape.value_width);
+        for head in 0..self.shape.heads {
+            // SAFETY: only a step writes, and it has the machine for itself.
+            let ring = unsafe { self.head(head) };
+            for slot in positions.clone().map(|position| position % self.positions) {
+                let block = slot / KEY_BLOCK * format.key_block_bytes(ring.key_width);
+                format.take_key(&ring.keys[block..], slot % KEY_BLOCK, &mut key);
+                out.write_all(&key)?;
+            }
+            for slot in positions.clone().map(|position| position % self.positions) {
+                let row = slot * format.value_bytes(ring.value_width);
+                out.write_all(&ring.values[row..][..value_bytes])?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Takes positions that [`Self::export`] wrote, the last ones of them that the ring holds; forgets all others.
+    pub(super) fn import(&mut self, positions: Range<usize>, bytes: &[u8]) {
+        let format = self.format;
+        let [key_bytes, value_bytes] =
+            [self.shape.key_width, self.shape.value_width].map(|width| format.single_bytes(width));
+        let block_bytes = format.key_block_bytes(self.shape.key_width);
+        let row_bytes = format.value_bytes(self.shape.value_width);
+        self.first = positions
+            .start
+            .max(positions.end.saturating_sub(self.positions));
+        let skipped = self.first - positions.start;
+        let count = positions.len();
+        for head in 0..self.shape.heads {
+            let (keys, values) =
+                bytes[head * count * (key_bytes + value_bytes)..].split_at(count * key_bytes);
+            let keys = keys.chunks_exact(key_bytes).skip(skipped);
+            let values = values.chunks_exact(value_bytes).skip(skipped);
+            for ((position, key), value) in (self.first..positions.end).zip(keys).zip(values) {
+                let slot = position % self.positions;
+                let block = head * self.head_bytes[0] + slot / KEY_BLOCK * block_bytes;
+                let block = &mut self.keys.all_mut()[block..][..block_bytes];
+                format.put_key(block, slot % KEY_BLOCK, key);
+                let row = head * self.head_bytes[1] + slot * row_bytes;
+                self.values.all_mut()[row..][..value_bytes].copy_from_slice(value);
+            }
+        }
     }
 
     /// What a key or a value must stay below to be remembered.

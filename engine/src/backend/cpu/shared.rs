@@ -24,6 +24,13 @@ impl<T: Zeroable> Shared<T> {
         self.0.len()
     }
 
+    /// All elements, of which nobody else knows meanwhile.
+    pub(super) fn all_mut(&mut self) -> &mut [T] {
+        let cells: *mut [UnsafeCell<T>] = &raw mut *self.0;
+        // SAFETY: cells are laid out as their values, and these are borrowed for as long as the result lives.
+        unsafe { &mut *(cells as *mut [T]) }
+    }
+
     /// `len` elements from `start`.
     ///
     /// # Safety
