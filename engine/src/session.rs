@@ -3,6 +3,7 @@
 mod ahead;
 
 use crate::backend::{Backend, BackendError, Logits, Step};
+use crate::constrain::{ConstraintError, Guide, Progress};
 use crate::sample::{SampleError, Sampler};
 use crate::text::{Stream, Tokenizer};
 use ahead::Ahead;
@@ -33,6 +34,9 @@ pub enum SessionError {
     /// No token could be chosen.
     #[error(transparent)]
     Sample(#[from] SampleError),
+    /// The constraint leaves no token, or cannot be followed.
+    #[error(transparent)]
+    Constraint(#[from] ConstraintError),
 }
 
 /// A token of an answer.
@@ -47,7 +51,7 @@ pub struct Piece {
 /// Why an answer ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Stop {
-    /// The model ended it.
+    /// The model ended it, or a constraint after which nothing may follow.
     End,
     /// A stop string appeared.
     StopString,
@@ -168,6 +172,8 @@ impl<'a> Session<'a> {
             produced: 0,
             pending: None,
             ahead: None,
+            guide: None,
+            allowed: Vec::new(),
             ended_with: None,
             stop: None,
         })
@@ -210,6 +216,10 @@ pub struct Reply<'s, 'a> {
     pending: Option<u32>,
     /// If no logits are wanted.
     ahead: Option<Ahead>,
+    /// What the answer keeps to.
+    guide: Option<Box<dyn Guide>>,
+    /// The logits, but −∞ where the guide forbids.
+    allowed: Vec<f32>,
     /// The token that ended the answer; it is no piece of it.
     ended_with: Option<u32>,
     stop: Option<Stop>,
@@ -229,9 +239,19 @@ impl Reply<'_, '_> {
     /// Goes on without logits, if the sampler always chooses the largest and the back end can do that by itself: fewer results come back
     /// from a device. The tokens are the same; [`Self::logits`] stays what it is.
     pub fn without_logits(mut self) -> Self {
-        if self.session.sampler.is_greedy() {
+        if self.guide.is_none() && self.session.sampler.is_greedy() {
             self.ahead = Some(Ahead::new(self.session.tokenizer, self.limits.ignore_end));
         }
+        self
+    }
+
+    /// Keeps the answer to what `guide` allows; call it before the first piece.
+    ///
+    /// An answer that is complete and that nothing may follow ends with [`Stop::End`]. [`Self::logits`] stay the model's.
+    pub fn constrained(mut self, guide: impl Guide + 'static) -> Self {
+        self.guide = Some(Box::new(guide));
+        // What is chosen ahead, the guide does not see.
+        self.ahead = None;
         self
     }
 
@@ -278,8 +298,12 @@ impl Reply<'_, '_> {
             self.read(token)?;
         }
         let token = match self.ahead.as_mut().and_then(Ahead::take) {
-            Some(token) => token,
+            Some(token) => Some(token),
             None => self.choose()?,
+        };
+        let Some(token) = token else {
+            self.stop = Some(Stop::End);
+            return Ok(None);
         };
         self.session.sampler.accept(token);
         if self.session.tokenizer.is_end(token) && !self.limits.ignore_end {
@@ -291,6 +315,12 @@ impl Reply<'_, '_> {
         self.produced += 1;
         let text = self.stream.push(token);
         let text = self.hold_back(text);
+        if let Some(guide) = &mut self.guide
+            && guide.accept(token)? == Progress::Complete
+            && self.stop.is_none()
+        {
+            self.stop = Some(Stop::End);
+        }
         Ok(Some(Piece { token, text }))
     }
 
@@ -320,12 +350,34 @@ impl Reply<'_, '_> {
         Ok(())
     }
 
-    /// Chooses a token from the logits.
-    fn choose(&mut self) -> Result<u32, SessionError> {
+    /// Chooses a token from the logits; `None` if the guide says that the answer is complete.
+    fn choose(&mut self) -> Result<Option<u32>, SessionError> {
+        let Session {
+            tokenizer, sampler, ..
+        } = &mut *self.session;
         // Rows of the head beyond the vocabulary are padding.
-        let known = self.session.tokenizer.vocabulary_len();
+        let known = tokenizer.vocabulary_len();
         let logits = &self.logits[..known.min(self.logits.len())];
-        Ok(self.session.sampler.sample(logits)?)
+        let Some(guide) = &mut self.guide else {
+            return Ok(Some(sampler.sample(logits)?));
+        };
+        self.allowed.clear();
+        self.allowed.extend_from_slice(logits);
+        if guide.forbid(&mut self.allowed)? == Progress::Complete {
+            return Ok(None);
+        }
+        if self.limits.ignore_end {
+            for end in tokenizer.ends() {
+                if let Some(logit) = self.allowed.get_mut(end as usize) {
+                    *logit = f32::NEG_INFINITY;
+                }
+            }
+        }
+        match sampler.sample(&self.allowed) {
+            // The logits are finite: the biases forbid what the guide allows.
+            Err(SampleError::Impossible) => Err(ConstraintError::NoToken.into()),
+            token => Ok(Some(token?)),
+        }
     }
 
     /// Gives what cannot belong to a stop string, keeps the rest.
