@@ -8,12 +8,14 @@ mod spm;
 mod stream;
 mod template_functions;
 mod texts;
+mod tools;
 mod vocabulary;
 mod words;
 
 pub use chat::{ChatTemplate, Message, TemplateError};
 pub use error::TextError;
 pub use stream::Stream;
+pub use tools::{Answer, ToolCall, ToolFormat};
 pub use vocabulary::TokenKind;
 
 use crate::gguf::Gguf;
