@@ -4,16 +4,19 @@ mod conversation;
 mod input;
 mod speed;
 
+use crate::constrain::ConstraintOptions;
 use crate::load::{Loaded, ModelOptions, Source};
 use crate::sampling::SamplingOptions;
+use crate::tools::{self, ToolOptions, Tools};
 use crate::{interrupt, output, progress};
 use anyhow::{Context, Result};
 use clap::Args;
 use conversation::Conversation;
 use fidelis_engine::backend::BackendError;
+use fidelis_engine::constrain::Constraint;
 use fidelis_engine::model::Model;
 use fidelis_engine::session::{Limits, Session, SessionError, Stop};
-use fidelis_engine::text::{Bos, ChatTemplate, Specials, Tokenizer};
+use fidelis_engine::text::{Answer, Bos, ChatTemplate, Message, Specials, Tokenizer};
 use input::{Input, Line};
 use speed::Speed;
 use std::io::IsTerminal;
@@ -26,6 +29,10 @@ pub(crate) struct Chat {
     model: ModelOptions,
     #[command(flatten)]
     sampling: SamplingOptions,
+    #[command(flatten)]
+    constraint: ConstraintOptions,
+    #[command(flatten)]
+    tools: ToolOptions,
     /// The first message.
     #[arg(short, long)]
     prompt: Option<String>,
@@ -60,6 +67,7 @@ const HELP: &str = "\
 /clear        start anew
 /regen        answer the last message again
 /read FILE    send a file's text as a message
+/tool TEXT    send the result of a call that the model asked for
 /save FILE    write the conversation as JSON
 /load FILE    go on with a saved conversation
 /cpu          go on on the CPU
@@ -73,6 +81,8 @@ struct Open<'c, 'a> {
     model: &'c Model<'a>,
     tokenizer: &'a Tokenizer,
     template: &'c ChatTemplate,
+    tools: Option<Tools>,
+    constraint: Option<Constraint>,
     session: Session<'a>,
     conversation: Conversation,
     speed: Speed,
@@ -111,6 +121,8 @@ impl Chat {
             model: &model,
             tokenizer: &tokenizer,
             template: &template,
+            tools: self.tools.read(Some(&template))?,
+            constraint: self.constraint.constraint(&tokenizer)?,
             session: Session::boxed(backend, &tokenizer, sampler),
             conversation: Conversation::new(self.system()?),
             speed: Speed::default(),
@@ -189,6 +201,7 @@ impl Open<'_, '_> {
             }
             "/regen" => self.regenerate(),
             "/read" => self.read(Path::new(rest)),
+            "/tool" => self.send(Message::new("tool", rest)),
             "/save" => self
                 .conversation
                 .save(Path::new(rest))
@@ -218,7 +231,7 @@ impl Open<'_, '_> {
             .conversation
             .take_last_question()
             .context("there is nothing to answer again")?;
-        self.say(last)
+        self.send(last)
     }
 
     fn read(&mut self, path: &Path) -> Result<()> {
@@ -227,9 +240,14 @@ impl Open<'_, '_> {
         self.say(text)
     }
 
-    /// Sends a message and prints the answer as it comes. What is wrong with one message does not end the chat.
+    /// Says something as the user.
     fn say(&mut self, text: String) -> Result<()> {
-        self.conversation.ask(text);
+        self.send(Message::new("user", &text))
+    }
+
+    /// Sends a message and prints the answer as it comes. What is wrong with one message does not end the chat.
+    fn send(&mut self, message: Message) -> Result<()> {
+        self.conversation.ask(message);
         match self.answer() {
             Err(error) if output::is_broken_pipe(&error) => Err(error),
             Err(error) if self.options.model.device.falls_back() && is_device_lost(&error) => {
@@ -259,7 +277,11 @@ impl Open<'_, '_> {
     }
 
     fn answer(&mut self) -> Result<()> {
-        let text = self.template.render(self.conversation.messages(), true)?;
+        let text = self.template.render_with_tools(
+            self.conversation.messages(),
+            tools::functions(self.tools.as_ref()),
+            true,
+        )?;
         let prompt = self.tokenizer.encode(&text, Specials::Parse, Bos::Auto)?;
         let limits = Limits {
             tokens: usize::try_from(self.options.predict).ok(),
@@ -284,7 +306,11 @@ impl Open<'_, '_> {
                 self.conversation.take_last_question();
                 return Ok(());
             }
-            reply => reply?.without_logits(),
+            reply => reply?,
+        };
+        reply = match &self.constraint {
+            Some(constraint) => reply.constrained(constraint.clone()),
+            None => reply.without_logits(),
         };
         let reading = start.elapsed().as_secs_f64();
         let start = Instant::now();
@@ -322,7 +348,13 @@ impl Open<'_, '_> {
                 self.session.backend().context()
             );
         }
-        self.conversation.answer(answer);
+        self.conversation.answer(match &self.tools {
+            Some(tools) => tools.format.parse(&answer),
+            None => Answer {
+                text: answer,
+                calls: Vec::new(),
+            },
+        });
         self.speed = Speed {
             read,
             reading,
