@@ -9,6 +9,7 @@
 //! | [`model`] | hyper-parameters, and the computation as a [`graph`] |
 //! | [`backend`] | logits |
 //! | [`sample`] | a token |
+//! | [`constrain`] | what an answer keeps to |
 //! | [`text`] | whole characters, and conversations as text |
 //! | [`session`] | the loop |
 //!
@@ -42,6 +43,7 @@
 
 pub mod atomic;
 pub mod backend;
+pub mod constrain;
 pub mod gguf;
 pub mod graph;
 pub mod model;

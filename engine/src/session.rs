@@ -10,6 +10,7 @@ pub use saved::{Description, ModelDigest, Saved, SavedError};
 pub use speculative::Speculation;
 
 use crate::backend::{Backend, BackendError, Logits, Step};
+use crate::constrain::{ConstraintError, Guide, Progress};
 use crate::sample::{SampleError, Sampler};
 use crate::text::{LONG_TOKEN, Stream, Tokenizer};
 use ahead::Ahead;
@@ -41,6 +42,9 @@ pub enum SessionError {
     /// No token could be chosen.
     #[error(transparent)]
     Sample(#[from] SampleError),
+    /// The constraint leaves no token, or cannot be followed.
+    #[error(transparent)]
+    Constraint(#[from] ConstraintError),
 }
 
 /// A token of an answer.
@@ -55,7 +59,7 @@ pub struct Piece {
 /// Why an answer ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Stop {
-    /// The model ended it.
+    /// The model ended it, or a constraint after which nothing may follow.
     End,
     /// A stop string appeared.
     StopString,
@@ -195,6 +199,8 @@ impl<'a> Session<'a> {
             produced: 0,
             pending: None,
             ahead: None,
+            guide: None,
+            allowed: Vec::new(),
             ended_with: None,
             stop: None,
         })
@@ -241,6 +247,10 @@ pub struct Reply<'s, 'a> {
     pending: Option<u32>,
     /// If no logits are wanted.
     ahead: Option<Ahead>,
+    /// What the answer keeps to.
+    guide: Option<Box<dyn Guide>>,
+    /// The logits, but −∞ where the guide forbids.
+    allowed: Vec<f32>,
     /// The token that ended the answer; it is no piece of it.
     ended_with: Option<u32>,
     stop: Option<Stop>,
@@ -260,10 +270,21 @@ impl Reply<'_, '_> {
     /// Goes on without logits, if the sampler always chooses the largest and the back end can do that by itself: fewer results come back
     /// from a device. The tokens are the same; [`Self::logits`] stays what it is.
     pub fn without_logits(mut self) -> Self {
-        // Guesses are checked by their logits.
-        if self.session.sampler.is_greedy() && self.session.drafting.is_none() {
+        // Guesses are checked by their logits, and a guide forbids by them.
+        let chooses = self.session.drafting.is_none() && self.guide.is_none();
+        if chooses && self.session.sampler.is_greedy() {
             self.ahead = Some(Ahead::new(self.session.tokenizer, self.limits.ignore_end));
         }
+        self
+    }
+
+    /// Keeps the answer to what `guide` allows; call it before the first piece.
+    ///
+    /// An answer that is complete and that nothing may follow ends with [`Stop::End`]. [`Self::logits`] stay the model's.
+    pub fn constrained(mut self, guide: impl Guide + 'static) -> Self {
+        self.guide = Some(Box::new(guide));
+        // What is chosen ahead, the guide does not see.
+        self.ahead = None;
         self
     }
 
@@ -325,8 +346,12 @@ impl Reply<'_, '_> {
             self.read(token)?;
         }
         let token = match self.ahead.as_mut().and_then(Ahead::take) {
-            Some(token) => token,
+            Some(token) => Some(token),
             None => self.choose()?,
+        };
+        let Some(token) = token else {
+            self.stop = Some(Stop::End);
+            return Ok(None);
         };
         self.session.sampler.accept(token);
         if self.session.tokenizer.is_end(token) && !self.limits.ignore_end {
@@ -341,6 +366,12 @@ impl Reply<'_, '_> {
         } else {
             self.stream.push_into(token, &mut self.held);
             self.hold_back(text);
+        }
+        if let Some(guide) = &mut self.guide
+            && guide.accept(token)? == Progress::Complete
+            && self.stop.is_none()
+        {
+            self.stop = Some(Stop::End);
         }
         Ok(Some(token))
     }
@@ -380,8 +411,8 @@ impl Reply<'_, '_> {
         Ok(())
     }
 
-    /// Chooses a token from the logits.
-    fn choose(&mut self) -> Result<u32, SessionError> {
+    /// Chooses a token from the logits; `None` if the guide says that the answer is complete.
+    fn choose(&mut self) -> Result<Option<u32>, SessionError> {
         let Session {
             tokenizer,
             sampler,
@@ -390,7 +421,27 @@ impl Reply<'_, '_> {
         } = &mut *self.session;
         // Rows of the head beyond the vocabulary are padding.
         let known = tokenizer.vocabulary_len().min(logits.len());
-        Ok(sampler.sample(&logits[..known])?)
+        let logits = &logits[..known];
+        let Some(guide) = &mut self.guide else {
+            return Ok(Some(sampler.sample(logits)?));
+        };
+        self.allowed.clear();
+        self.allowed.extend_from_slice(logits);
+        if guide.forbid(&mut self.allowed)? == Progress::Complete {
+            return Ok(None);
+        }
+        if self.limits.ignore_end {
+            for end in tokenizer.ends() {
+                if let Some(logit) = self.allowed.get_mut(end as usize) {
+                    *logit = f32::NEG_INFINITY;
+                }
+            }
+        }
+        match sampler.sample(&self.allowed) {
+            // The logits are finite: the biases forbid what the guide allows.
+            Err(SampleError::Impossible) => Err(ConstraintError::NoToken.into()),
+            token => Ok(Some(token?)),
+        }
     }
 
     /// Appends what cannot belong to a stop string to `text`, keeps the rest.

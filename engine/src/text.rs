@@ -9,6 +9,7 @@ mod spm;
 mod stream;
 mod template_functions;
 mod texts;
+mod tools;
 mod vocabulary;
 mod words;
 
@@ -16,6 +17,7 @@ pub use chat::{ChatTemplate, Message, TemplateError};
 pub use error::TextError;
 pub(crate) use stream::LONG_TOKEN;
 pub use stream::Stream;
+pub use tools::{Answer, ToolCall, ToolFormat};
 pub use vocabulary::TokenKind;
 
 use crate::gguf::Gguf;

@@ -91,7 +91,7 @@ fn what_is_no_file_is_refused_and_a_name_may_be_long() {
     let error = write_file::<_, io::Error>(&folder.0, |_| Ok(())).expect_err("a folder");
     assert_eq!(error.kind(), io::ErrorKind::IsADirectory);
     let nowhere = folder.0.join("no").join("file");
-    let error = write_file(&nowhere, |_| Ok(())).expect_err("no folder");
+    let error = write_file::<_, io::Error>(&nowhere, |_| Ok(())).expect_err("no folder");
     assert_eq!(error.kind(), io::ErrorKind::NotFound);
     // As long as file systems allow: the file beside it has a shorter one.
     let long = folder.0.join("n".repeat(255));

@@ -5,17 +5,20 @@ mod input;
 mod session;
 mod speed;
 
+use crate::constrain::ConstraintOptions;
 use crate::draft::{self, DraftOptions};
 use crate::load::{Loaded, ModelOptions, Source};
 use crate::sampling::SamplingOptions;
+use crate::tools::{self, ToolOptions, Tools};
 use crate::{interrupt, output, progress};
 use anyhow::{Context, Result};
 use clap::Args;
 use conversation::Conversation;
 use fidelis_engine::backend::BackendError;
+use fidelis_engine::constrain::Constraint;
 use fidelis_engine::model::Model;
 use fidelis_engine::session::{Limits, Session, SessionError, Stop};
-use fidelis_engine::text::{Bos, ChatTemplate, Specials, Tokenizer};
+use fidelis_engine::text::{Answer, Bos, ChatTemplate, Message, Specials, Tokenizer};
 use input::{Input, Line};
 use session::Sessions;
 use speed::Speed;
@@ -31,6 +34,10 @@ pub(crate) struct Chat {
     sampling: SamplingOptions,
     #[command(flatten)]
     draft: DraftOptions,
+    #[command(flatten)]
+    constraint: ConstraintOptions,
+    #[command(flatten)]
+    tools: ToolOptions,
     /// Go on with the conversation in this file, if it is there, and keep it there after every answer: nothing is read again.
     #[arg(long, value_name = "FILE")]
     session: Option<PathBuf>,
@@ -68,6 +75,7 @@ const HELP: &str = "\
 /clear        start anew
 /regen        answer the last message again
 /read FILE    send a file's text as a message
+/tool TEXT    send the result of a call that the model asked for
 /save FILE    write the conversation, with all that was read; to NAME.json the messages alone
 /load FILE    go on with a saved conversation
 /cpu          go on on the CPU
@@ -83,6 +91,8 @@ struct Open<'c, 'a> {
     model: &'c Model<'a>,
     tokenizer: &'a Tokenizer,
     template: &'c ChatTemplate,
+    tools: Option<Tools>,
+    constraint: Option<Constraint>,
     session: Session<'a>,
     sessions: Sessions<'c>,
     conversation: Conversation,
@@ -131,6 +141,8 @@ impl Chat {
             model: &model,
             tokenizer: &tokenizer,
             template: &template,
+            tools: self.tools.read(Some(&template))?,
+            constraint: self.constraint.constraint(&tokenizer)?,
             session,
             sessions: Sessions::new(&source),
             conversation: Conversation::new(self.system()?),
@@ -213,6 +225,7 @@ impl Open<'_, '_> {
             }
             "/regen" => self.regenerate(),
             "/read" => self.read(Path::new(rest)),
+            "/tool" => self.send(Message::new("tool", rest)),
             "/save" => self.save(Path::new(rest)),
             "/load" => self.load(Path::new(rest)).and_then(|()| self.keep()),
             "/cpu" => self.go_on_on_the_cpu(),
@@ -237,7 +250,7 @@ impl Open<'_, '_> {
             .conversation
             .take_last_question()
             .context("there is nothing to answer again")?;
-        self.say(last)
+        self.send(last)
     }
 
     fn read(&mut self, path: &Path) -> Result<()> {
@@ -246,9 +259,14 @@ impl Open<'_, '_> {
         self.say(text)
     }
 
-    /// Sends a message and prints the answer as it comes. What is wrong with one message does not end the chat.
+    /// Says something as the user.
     fn say(&mut self, text: String) -> Result<()> {
-        self.conversation.ask(text);
+        self.send(Message::new("user", &text))
+    }
+
+    /// Sends a message and prints the answer as it comes. What is wrong with one message does not end the chat.
+    fn send(&mut self, message: Message) -> Result<()> {
+        self.conversation.ask(message);
         let answered = self.answer();
         if answered.is_ok() {
             return match self.keep() {
@@ -288,7 +306,11 @@ impl Open<'_, '_> {
     }
 
     fn answer(&mut self) -> Result<()> {
-        let text = self.template.render(self.conversation.messages(), true)?;
+        let text = self.template.render_with_tools(
+            self.conversation.messages(),
+            tools::functions(self.tools.as_ref()),
+            true,
+        )?;
         let prompt = self.tokenizer.encode(&text, Specials::Parse, Bos::Auto)?;
         let limits = Limits {
             tokens: usize::try_from(self.options.predict).ok(),
@@ -307,7 +329,10 @@ impl Open<'_, '_> {
         });
         bar.finish_and_clear();
         let mut reply = match reply {
-            Ok(reply) => reply.without_logits(),
+            Ok(reply) => match &self.constraint {
+                Some(constraint) => reply.constrained(constraint.clone()),
+                None => reply.without_logits(),
+            },
             Err(error) => {
                 interrupt::end();
                 // As when an answer is stopped, but there is none yet.
@@ -354,7 +379,13 @@ impl Open<'_, '_> {
                 self.session.backend().context()
             );
         }
-        self.conversation.answer(answer);
+        self.conversation.answer(match &self.tools {
+            Some(tools) => tools.format.parse(&answer),
+            None => Answer {
+                text: answer,
+                calls: Vec::new(),
+            },
+        });
         self.speed = Speed {
             read,
             reading,

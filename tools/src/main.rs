@@ -5,6 +5,7 @@
 mod bench;
 mod chat;
 mod conformance;
+mod constrain;
 mod demo;
 mod device;
 mod devices;
@@ -29,6 +30,7 @@ mod shapes;
 mod synth;
 mod template;
 mod tokenize;
+mod tools;
 mod trace;
 mod verify;
 

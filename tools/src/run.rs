@@ -1,11 +1,13 @@
 //! `fidelis run`: one prompt in, text out.
 
+use crate::constrain::ConstraintOptions;
 use crate::draft::{self, DraftOptions};
 use crate::load::{Loaded, ModelOptions, Source};
 use crate::prompt_cache::PromptCacheOptions;
 use crate::receipt::{Claim, ReceiptOptions, numerics};
 use crate::sampling::SamplingOptions;
 use crate::tokenize::{read_stdin, text};
+use crate::tools::{self, ToolOptions, Tools};
 use crate::{interrupt, output, progress};
 use anyhow::{Context, Result, bail};
 use clap::Args;
@@ -23,6 +25,8 @@ pub(crate) struct Run {
     model: ModelOptions,
     #[command(flatten)]
     sampling: SamplingOptions,
+    #[command(flatten)]
+    constraint: ConstraintOptions,
     #[command(flatten)]
     receipt: ReceiptOptions,
     #[command(flatten)]
@@ -44,6 +48,8 @@ pub(crate) struct Run {
     /// The prompt is text to go on from (the default).
     #[arg(long, conflicts_with = "conversation")]
     no_conversation: bool,
+    #[command(flatten)]
+    tools: ToolOptions,
     /// A system message, with --conversation.
     #[arg(long)]
     system_prompt: Option<String>,
@@ -146,12 +152,22 @@ impl Run {
         if self.predict == 0 && self.receipt.receipt.is_some() {
             bail!("a receipt of no token holds nothing to compare; ask for more than -n 0");
         }
+        if self.constraint.is_given() && self.receipt.receipt.is_some() {
+            bail!(
+                "a receipt does not hold the constraint, so nothing could replay it; give --receipt or the constraint, not both"
+            );
+        }
         let prompt = self.prompt()?;
         let start = Instant::now();
         let source = self.model.source()?;
         let gguf = source.gguf()?;
         let loaded = Loaded::read(&gguf, &self.model)?;
-        let ids = self.encode(&loaded, &prompt)?;
+        let tools = self.tools.read(loaded.template.as_ref())?;
+        if tools.is_some() && !self.conversation {
+            bail!("--tools needs --conversation: it is the chat template that tells of them");
+        }
+        let ids = self.encode(&loaded, &prompt, tools.as_ref())?;
+        let constraint = self.constraint.constraint(&loaded.tokenizer)?;
         if self.verbose_prompt {
             for &id in &ids {
                 eprintln!(
@@ -212,6 +228,9 @@ impl Run {
             Err(SessionError::BrokenOff) => return Ok(()),
             reply => reply?,
         };
+        if let Some(constraint) = constraint {
+            reply = reply.constrained(constraint);
+        }
         let reading = start.elapsed().as_secs_f64();
         if let Some(cache) = &cache {
             cache.keep_prompt(reply.session())?;
@@ -221,7 +240,9 @@ impl Run {
         let mut each = |piece: &Piece| -> Result<bool> {
             tokens.push(piece.token);
             answer.push_str(&piece.text);
-            let heard = self.json || self.say(&piece.text)?;
+            // Whether it is a call is known at its end.
+            let waits = self.json || tools.is_some();
+            let heard = waits || self.say(&piece.text)?;
             Ok(heard && !interrupt::came())
         };
         let mut steps = Vec::new();
@@ -239,11 +260,18 @@ impl Run {
         let rest = reply.finish();
         let writing = start.elapsed().as_secs_f64();
         answer.push_str(&rest);
+        let called = tools.map(|tools| tools.format.parse(&answer));
         if self.json {
             let times = [loading, reading, writing];
             let mut report = self.report(&ids, &tokens, &answer, stop, times);
             report["prompt_read"] = prompt_read.into();
+            if let Some(called) = &called {
+                report["text"] = called.text.as_str().into();
+                report["tool_calls"] = called.calls.iter().map(tools::line).collect();
+            }
             self.say(&format!("{report}\n"))?;
+        } else if let Some(called) = &called {
+            self.say(&tools::lines(called))?;
         } else {
             self.say(&format!("{rest}\n"))?;
         }
@@ -264,7 +292,7 @@ impl Run {
         Ok(())
     }
 
-    fn encode(&self, loaded: &Loaded<'_>, prompt: &str) -> Result<Vec<u32>> {
+    fn encode(&self, loaded: &Loaded<'_>, prompt: &str, tools: Option<&Tools>) -> Result<Vec<u32>> {
         if !self.conversation {
             return Ok(loaded
                 .tokenizer
@@ -280,7 +308,7 @@ impl Run {
             .map(|text| Message::new("system", text));
         let messages: Vec<Message> = system.chain([Message::new("user", prompt)]).collect();
         Ok(loaded.tokenizer.encode(
-            &template.render(&messages, true)?,
+            &template.render_with_tools(&messages, tools::functions(tools), true)?,
             Specials::Parse,
             Bos::Auto,
         )?)

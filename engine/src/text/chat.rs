@@ -1,17 +1,28 @@
 //! Conversations as text, by the file's own Jinja template.
 
+use super::tools::{ToolCall, ToolFormat};
 use super::{jinja_limits, template_functions};
 use crate::gguf::{Gguf, GgufError};
 use minijinja::{Environment, context};
 use serde::{Deserialize, Serialize};
+use serde_json::Value;
 
 /// One turn of a conversation.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Message {
-    /// `system`, `user` or `assistant`.
+    /// `system`, `user`, `assistant` or `tool`.
     pub role: String,
-    /// What was said.
+    /// What was said; of a tool, the result of a call.
+    #[serde(default, deserialize_with = "text_or_null")]
     pub content: String,
+    /// What the assistant asks to be called.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub tool_calls: Vec<ToolCall>,
+}
+
+/// A text; none, where an assistant only calls, is empty.
+fn text_or_null<'de, D: serde::Deserializer<'de>>(input: D) -> Result<String, D::Error> {
+    Ok(Option::deserialize(input)?.unwrap_or_default())
 }
 
 impl Message {
@@ -20,6 +31,7 @@ impl Message {
         Self {
             role: role.to_owned(),
             content: content.to_owned(),
+            tool_calls: Vec::new(),
         }
     }
 }
@@ -64,6 +76,7 @@ pub struct ChatTemplate {
     environment: Environment<'static>,
     bos: String,
     eos: String,
+    tools: Option<ToolFormat>,
 }
 
 /// The formats that `--chat-template` knows by name, as their makers published them.
@@ -128,11 +141,13 @@ impl ChatTemplate {
             });
         }
         let source = without_generation_marks(source);
+        let tools = ToolFormat::of_template(&source);
         let environment = jinja_limits::apart(|| environment(source.clone()));
         Ok(Self {
             environment: environment.ok_or(TemplateError::Library)??,
             bos: bos.to_owned(),
             eos: eos.to_owned(),
+            tools,
         })
     }
 
@@ -147,6 +162,11 @@ impl ChatTemplate {
         NAMED.iter().map(|(name, _)| *name)
     }
 
+    /// How the template writes calls of tools; `None` if it knows no tools.
+    pub fn tool_format(&self) -> Option<ToolFormat> {
+        self.tools
+    }
+
     /// The conversation as text; `open` begins the assistant's next turn.
     ///
     /// A template that refuses a system message gets it at the head of the first user message.
@@ -155,7 +175,21 @@ impl ChatTemplate {
     ///
     /// [`TemplateError::Render`] with what the template says, or that it goes on for too long.
     pub fn render(&self, messages: &[Message], open: bool) -> Result<String, TemplateError> {
-        self.try_render(messages, open)
+        self.render_with_tools(messages, &[], open)
+    }
+
+    /// The same with tools that the assistant may call: functions, each described by an object as OpenAI and Hugging Face do.
+    ///
+    /// # Errors
+    ///
+    /// As for [`Self::render`].
+    pub fn render_with_tools(
+        &self,
+        messages: &[Message],
+        tools: &[Value],
+        open: bool,
+    ) -> Result<String, TemplateError> {
+        self.try_render(messages, tools, open)
             .or_else(|error| match messages {
                 [system, user, rest @ ..] if system.role == "system" && user.role == "user" => {
                     let joined =
@@ -163,26 +197,35 @@ impl ChatTemplate {
                     let folded: Vec<Message> = std::iter::once(joined)
                         .chain(rest.iter().cloned())
                         .collect();
-                    self.try_render(&folded, open).map_err(|_| error)
+                    self.try_render(&folded, tools, open).map_err(|_| error)
                 }
                 _ => Err(error),
             })
     }
 
-    fn try_render(&self, messages: &[Message], open: bool) -> Result<String, TemplateError> {
+    fn try_render(
+        &self,
+        messages: &[Message],
+        tools: &[Value],
+        open: bool,
+    ) -> Result<String, TemplateError> {
         let failed = |error: minijinja::Error| TemplateError::Render {
             line: error.line().unwrap_or(0),
             reason: reason(&error),
         };
         let mut environment = self.environment.clone();
-        environment.set_fuel(Some(jinja_limits::steps(messages.len())));
+        environment.set_fuel(Some(jinja_limits::steps(messages.len() + tools.len())));
         let rendered = jinja_limits::apart(|| {
-            let context = context! {
+            let mut context = context! {
                 messages => messages,
                 add_generation_prompt => open,
                 bos_token => self.bos,
                 eos_token => self.eos,
             };
+            // Templates ask whether there are tools by `is defined`, by `is not none` or by their truth.
+            if !tools.is_empty() {
+                context = context! { tools => tools, ..context };
+            }
             environment.get_template(NAME)?.render(context)
         });
         rendered.ok_or(TemplateError::Library)?.map_err(failed)

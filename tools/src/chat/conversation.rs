@@ -2,7 +2,7 @@
 
 use anyhow::{Context, Result, bail};
 use fidelis_engine::atomic;
-use fidelis_engine::text::Message;
+use fidelis_engine::text::{Answer, Message};
 use std::path::Path;
 
 /// What was said so far.
@@ -37,21 +37,24 @@ impl Conversation {
         self.messages.retain(|message| message.role == "system");
     }
 
-    pub(super) fn ask(&mut self, text: String) {
-        self.messages.push(Message::new("user", &text));
+    /// Adds what is to be answered: a user's message, or a tool's result.
+    pub(super) fn ask(&mut self, message: Message) {
+        self.messages.push(message);
     }
 
-    pub(super) fn answer(&mut self, text: String) {
-        self.messages.push(Message::new("assistant", &text));
+    pub(super) fn answer(&mut self, answer: Answer) {
+        let mut message = Message::new("assistant", &answer.text);
+        message.tool_calls = answer.calls;
+        self.messages.push(message);
     }
 
-    /// Takes back the last question and what followed.
-    pub(super) fn take_last_question(&mut self) -> Option<String> {
+    /// Takes back what was last to be answered, and what followed.
+    pub(super) fn take_last_question(&mut self) -> Option<Message> {
         let at = self
             .messages
             .iter()
-            .rposition(|message| message.role == "user")?;
-        let question = self.messages[at].content.clone();
+            .rposition(|message| ["user", "tool"].contains(&message.role.as_str()))?;
+        let question = self.messages[at].clone();
         self.messages.truncate(at);
         Some(question)
     }
