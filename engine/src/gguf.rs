@@ -7,6 +7,8 @@ mod cursor;
 mod error;
 mod file;
 mod foreign;
+#[cfg_attr(not(feature = "mmap"), path = "gguf/map_absent.rs")]
+mod map;
 mod parse;
 mod value;
 mod write;

@@ -1,6 +1,11 @@
 //! A conversation with a model: the loop from prompt to text.
 
 mod ahead;
+#[cfg_attr(
+    all(target_family = "wasm", target_os = "unknown"),
+    path = "session/clock_absent.rs"
+)]
+mod clock;
 
 use crate::backend::{Backend, BackendError, Logits, Step};
 use crate::sample::{SampleError, Sampler};

@@ -4,6 +4,8 @@ mod arena;
 mod machine;
 mod memory;
 mod plan;
+#[cfg_attr(not(feature = "threads"), path = "cpu/pool_absent.rs")]
+mod pool;
 mod products;
 mod shared;
 mod team;
@@ -14,6 +16,7 @@ mod work;
 use super::{Backend, BackendError, CpuSettings, Observer, Step, Tier};
 use crate::graph::Graph;
 use machine::Machine;
+pub(super) use pool::cores;
 
 /// Runs a graph on the CPU.
 pub struct CpuBackend<'a> {

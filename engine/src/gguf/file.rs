@@ -1,23 +1,23 @@
-//! Files mapped into memory.
+//! Files as bytes in memory.
 
+use super::map::Map;
 use super::{Gguf, GgufError};
-use memmap2::Mmap;
 use std::path::{Path, PathBuf};
 
-/// A mapped GGUF file, or all parts of a split one.
+/// A GGUF file, or all parts of a split one: mapped, or read into memory in an engine without the feature `mmap`.
 #[derive(Debug)]
 pub struct File {
-    parts: Vec<Mmap>,
+    parts: Vec<Map>,
 }
 
 impl File {
-    /// Maps `path`, and its siblings if it is named `…-00001-of-0000N.gguf`.
+    /// Opens `path`, and its siblings if it is named `…-00001-of-0000N.gguf`.
     ///
     /// The file must not be changed while it is mapped.
     ///
     /// # Errors
     ///
-    /// [`GgufError`] if a part is missing or cannot be mapped.
+    /// [`GgufError`] if a part is missing or cannot be read.
     pub fn open(path: &Path) -> Result<Self, GgufError> {
         let paths = match split(path) {
             None => vec![path.to_owned()],
@@ -83,8 +83,7 @@ fn siblings(path: &Path, stem: &str, count: u32) -> Result<Vec<PathBuf>, GgufErr
     (1..=count.max(1)).map(sibling).collect()
 }
 
-#[expect(unsafe_code, reason = "mapping a file is unsafe by nature")]
-fn map(path: &Path) -> Result<Mmap, GgufError> {
+fn map(path: &Path) -> Result<Map, GgufError> {
     let failed = |source| GgufError::Io {
         path: path.to_owned(),
         source,
@@ -101,6 +100,5 @@ fn map(path: &Path) -> Result<Mmap, GgufError> {
             what: "an empty file",
         });
     }
-    // SAFETY: the map is only read; that nobody changes the file meanwhile is asked of the user.
-    unsafe { Mmap::map(&file) }.map_err(failed)
+    Map::new(file).map_err(failed)
 }

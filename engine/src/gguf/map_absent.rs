@@ -1,0 +1,26 @@
+//! Files are read into memory.
+
+use std::fs::File;
+use std::io::{self, Read};
+use std::ops::Deref;
+
+/// The bytes of a file.
+#[derive(Debug)]
+pub(super) struct Map(Vec<u8>);
+
+impl Map {
+    /// Reads a file to its end.
+    pub(super) fn new(mut file: File) -> io::Result<Self> {
+        let mut bytes = Vec::new();
+        file.read_to_end(&mut bytes)?;
+        Ok(Self(bytes))
+    }
+}
+
+impl Deref for Map {
+    type Target = [u8];
+
+    fn deref(&self) -> &[u8] {
+        &self.0
+    }
+}
