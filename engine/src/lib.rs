@@ -58,6 +58,8 @@
 //! | `offload` | `backend::offload`, layers on a device behind a plug-in that is loaded at run time | all runs on the CPU |
 //!
 //! The logits have the same bits with and without any of them.
+//! On `wasm32-unknown-unknown`, where Rust knows no clock, templates have no `strftime_now`, and the crates behind `tokenizers` need
+//! random numbers from the program (`getrandom_backend` in the documentation of the crate `getrandom`).
 //!
 //! # Inside another program
 //!

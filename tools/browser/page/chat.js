@@ -32,8 +32,8 @@ function fail(text) {
   error.hidden = false;
 }
 
-function note({ tokens, reading, making, digest, token }) {
-  const speed = tokens > 1 ? ` · ${((1000 * (tokens - 1)) / making).toFixed(0)} tokens/s` : "";
+function note({ tokens, chosen, reading, making, digest, token }) {
+  const speed = chosen > 1 ? ` · ${((1000 * (chosen - 1)) / making).toFixed(0)} tokens/s` : "";
   const shown = show("note", `${tokens} tokens${speed} · logits ${digest}`);
   shown.title = "The running digest of the logits: a receipt of the native program has the same.";
   Object.assign(shown.dataset, { tokens, reading, making, digest, token });

@@ -60,7 +60,8 @@ async function answer(text) {
   memory(room(bytes.length), bytes.length).set(bytes);
   called(engine.fidelis_ask());
   stopped = false;
-  let tokens = 0;
+  // The token that ends the answer is chosen like the others, but no piece of it.
+  let [tokens, chosen] = [0, 0];
   let reading = 0;
   let making = 0;
   while (!stopped) {
@@ -68,8 +69,9 @@ async function answer(text) {
     const status = called(engine.fidelis_next());
     const time = performance.now() - start;
     // The first token is made from what the prompt gave.
-    if (reading === 0) reading = time;
+    if (chosen === 0) reading = time;
     else making += time;
+    chosen += 1;
     if (status !== MORE) break;
     tokens += 1;
     postMessage({ piece: result() });
@@ -78,7 +80,7 @@ async function answer(text) {
   if (stopped) engine.fidelis_stop();
   const token = engine.fidelis_token();
   called(engine.fidelis_digest());
-  postMessage({ ended: { tokens, reading, making, token, digest: result(), stopped } });
+  postMessage({ ended: { tokens, chosen, reading, making, token, digest: result(), stopped } });
 }
 
 onmessage = async ({ data }) => {
