@@ -65,7 +65,11 @@ fn replace<T, E: From<io::Error>>(
     // The new name too must be on the disk; systems that do not open folders keep it without being asked.
     let folder = path.parent().filter(|folder| *folder != Path::new(""));
     if let Ok(folder) = File::open(folder.unwrap_or(Path::new("."))) {
-        folder.sync_all()?;
+        match folder.sync_all() {
+            // Some file systems cannot do that for folders.
+            Err(error) if error.kind() == io::ErrorKind::InvalidInput => {}
+            synced => synced?,
+        }
     }
     Ok(done)
 }

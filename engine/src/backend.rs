@@ -6,6 +6,7 @@ pub mod budget;
     reason = "the workers of a step write their parts of shared memory"
 )]
 mod cpu;
+#[cfg(feature = "offload")]
 pub mod offload;
 mod remembered;
 
@@ -208,7 +209,7 @@ impl fmt::Display for Tier {
 /// What a [`CpuBackend`] is made with.
 #[derive(Clone, Debug)]
 pub struct CpuSettings {
-    /// Worker threads; at least 1.
+    /// Worker threads; at least 1, and no more without the feature `threads`.
     pub threads: usize,
     /// Positions to remember; at least 1.
     pub context: usize,
@@ -223,14 +224,14 @@ pub struct CpuSettings {
 }
 
 impl CpuSettings {
-    /// One thread per core, the best level, `fast`, keys and values in halves, 256 tokens a batch: as fast as 512 where it was measured, for half the memory.
+    /// One thread per core (one in all without the feature `threads`), the best level, `fast`, keys and values in halves, 256 tokens a batch: as fast as 512 where it was measured, for half the memory.
     ///
     /// # Errors
     ///
     /// [`NoSuchLevel`] if the environment asks for a level that this machine lacks.
     pub fn new(context: usize) -> Result<Self, NoSuchLevel> {
         Ok(Self {
-            threads: std::thread::available_parallelism().map_or(1, usize::from),
+            threads: cpu::cores(),
             context,
             tier: Tier::Fast,
             cache: CacheFormat::F16,
@@ -242,6 +243,7 @@ impl CpuSettings {
 
 /// Why a back end cannot be made or a step cannot be run.
 #[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
 pub enum BackendError {
     /// The environment asks for a level that this machine lacks.
     #[error(transparent)]
@@ -253,6 +255,7 @@ pub enum BackendError {
         setting: &'static str,
     },
     /// A plug-in or its device.
+    #[cfg(feature = "offload")]
     #[error(transparent)]
     Offload(#[from] offload::OffloadError),
     /// The worker threads could not be started.
@@ -261,7 +264,15 @@ pub enum BackendError {
         /// How many.
         threads: usize,
         /// Why.
-        source: rayon::ThreadPoolBuildError,
+        source: Box<dyn std::error::Error + Send + Sync>,
+    },
+    /// More threads than one, in an engine that was built without them.
+    #[error(
+        "{threads} worker threads need the engine's feature `threads`, which it was built without; 1 is possible"
+    )]
+    NoThreads {
+        /// How many.
+        threads: usize,
     },
     /// Keys do not fill the groups of the cache's format.
     #[error("keys of {width} elements cannot be remembered as {format}, which takes multiples of {}", format.multiple())]

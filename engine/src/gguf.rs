@@ -8,6 +8,8 @@ mod error;
 mod file;
 mod foreign;
 pub mod guard;
+#[cfg_attr(not(feature = "mmap"), path = "gguf/map_absent.rs")]
+mod map;
 mod parse;
 mod value;
 mod write;

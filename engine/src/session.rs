@@ -1,11 +1,18 @@
 //! A conversation with a model: the loop from prompt to text.
 
 mod ahead;
+#[cfg_attr(
+    all(target_family = "wasm", target_os = "unknown"),
+    path = "session/clock_absent.rs"
+)]
+mod clock;
 mod draft;
+#[cfg(feature = "sessions")]
 mod saved;
 mod speculative;
 
 pub use draft::{Draft, DraftModel, Lookup, VocabularyError};
+#[cfg(feature = "sessions")]
 pub use saved::{Description, ModelDigest, Saved, SavedError};
 pub use speculative::Speculation;
 

@@ -1,18 +1,30 @@
 //! Text to token ids and back, and conversations to text.
 
 mod bpe;
+#[cfg(feature = "templates")]
 mod chat;
 mod error;
 mod fragments;
+#[cfg(feature = "templates")]
 mod jinja_limits;
+#[cfg_attr(not(feature = "tokenizers"), path = "text/merger_absent.rs")]
+mod merger;
 mod spm;
 mod stream;
+#[cfg(feature = "templates")]
+#[cfg_attr(
+    all(target_family = "wasm", target_os = "unknown"),
+    path = "text/template_clock_absent.rs"
+)]
+mod template_clock;
+#[cfg(feature = "templates")]
 mod template_functions;
 mod texts;
 mod tools;
 mod vocabulary;
 mod words;
 
+#[cfg(feature = "templates")]
 pub use chat::{ChatTemplate, Message, TemplateError};
 pub use error::TextError;
 pub(crate) use stream::LONG_TOKEN;
@@ -59,6 +71,8 @@ enum Pieces {
 impl Tokenizer {
     /// Reads the vocabulary; files without tensors serve too.
     ///
+    /// Without the feature `tokenizers`, a byte-pair vocabulary turns ids into text, but [`Self::encode`] refuses text.
+    ///
     /// # Errors
     ///
     /// [`TextError`] naming the key that is missing, wrong or unknown.
@@ -75,7 +89,8 @@ impl Tokenizer {
     ///
     /// # Errors
     ///
-    /// [`TextError::Encode`] if a byte-pair vocabulary cannot spell the text.
+    /// [`TextError::Encode`] if a byte-pair vocabulary cannot spell the text, [`TextError::NoMerger`] if the
+    /// engine was built without the feature that it needs.
     pub fn encode(&self, text: &str, specials: Specials, bos: Bos) -> Result<Vec<u32>, TextError> {
         let mut ids = Vec::new();
         let mut after_special = true;

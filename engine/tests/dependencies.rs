@@ -1,5 +1,7 @@
 //! The engine's dependency tree: a GPU is reached at run time or not at all.
 
+#![cfg(any(unix, windows))]
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
@@ -56,4 +58,68 @@ fn no_gpu_crate_is_among_what_the_engine_is_built_from() {
     ] {
         assert!(!needed.contains(gpu), "{gpu} is in the engine's tree");
     }
+}
+
+/// What is left without features, and that each feature brings what it is for.
+#[test]
+fn without_features_nothing_is_built_for_threads_files_templates_or_devices() {
+    let crates = [
+        ("mmap", "memmap2"),
+        ("offload", "fidelis-abi"),
+        ("offload", "libloading"),
+        ("templates", "minijinja"),
+        ("templates", "serde_json"),
+        ("threads", "rayon"),
+        ("tokenizers", "tokenizers"),
+    ];
+    let bare = tree(&[]);
+    assert!(
+        bare.contains("fidelis-simd"),
+        "it is read rightly: {bare:?}"
+    );
+    for absent in crates
+        .map(|(_, name)| name)
+        .iter()
+        .chain(&["ahash", "getrandom", "serde"])
+    {
+        assert!(
+            !bare.contains(*absent),
+            "{absent} is built without features"
+        );
+    }
+    for (feature, name) in crates {
+        assert!(
+            tree(&["--features", feature]).contains(name),
+            "{feature}: {name}"
+        );
+    }
+}
+
+/// The packages that the engine without its default features is built from.
+fn tree(options: &[&str]) -> BTreeSet<String> {
+    let output = std::process::Command::new(env!("CARGO"))
+        .current_dir(env!("CARGO_MANIFEST_DIR"))
+        .args([
+            "tree",
+            "--offline",
+            "--no-default-features",
+            "--edges",
+            "normal",
+        ])
+        .args([
+            "--package",
+            "fidelis-engine",
+            "--prefix",
+            "none",
+            "--format",
+            "{p}",
+        ])
+        .args(options)
+        .output()
+        .expect("cargo is there");
+    let said = String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success(), "{said}");
+    let lines = String::from_utf8_lossy(&output.stdout).into_owned();
+    let names = lines.lines().filter_map(|line| line.split(' ').next());
+    names.map(str::to_owned).collect()
 }

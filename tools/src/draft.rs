@@ -40,10 +40,12 @@ impl DraftOptions {
         target: &Tokenizer,
         options: &ModelOptions,
     ) -> Result<Session<'a>> {
+        if options.memory.is_limited() && (self.lookup || self.model_draft.is_some()) {
+            bail!(
+                "--memory does not count what guesses take; leave out --lookup and --model-draft"
+            );
+        }
         let draft: Box<dyn Draft + 'a> = match (gguf, &self.model_draft) {
-            (Some(_), Some(_)) if options.memory.is_limited() => {
-                bail!("--memory counts one model; leave out --model-draft, or use --lookup");
-            }
             (Some(gguf), Some(path)) => {
                 let options = options.for_draft(path, session.backend().context());
                 let failed = || format!("cannot use {} as a draft model", path.display());

@@ -342,6 +342,7 @@ impl ModelOptions {
             ctx_size: Some(context),
             numerics: None,
             device: DeviceOptions::default(),
+            memory: MemoryOptions::default(),
             ..self.clone()
         }
     }

@@ -100,6 +100,9 @@ fn changes_that_are_digested_anew_break_nothing() {
     assert!(refused > 1_000 && taken > 50, "{refused} {taken}");
 }
 
+/// What is done to a description.
+type Change<'c> = &'c dyn Fn(&mut serde_json::Value);
+
 #[test]
 fn lengths_that_no_file_has_are_refused() {
     let bytes = file(Kind::Gemma2, 1);
@@ -109,7 +112,7 @@ fn lengths_that_no_file_has_are_refused() {
     let unchanged = described(&saved, |_| {});
     assert!(Saved::read(unchanged.clone()).is_ok());
     for number in [u64::MAX, u64::MAX / 4 + 1, 1 << 60, 1 << 40, 14, 11, 0] {
-        let changes: [(&str, &dyn Fn(&mut serde_json::Value)); 5] = [
+        let changes: [(&str, Change<'_>); 5] = [
             ("position", &|d| d["remembered"]["position"] = number.into()),
             ("recent", &|d| d["recent"] = number.into()),
             ("first", &|d| {

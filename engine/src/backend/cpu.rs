@@ -5,6 +5,8 @@ mod machine;
 mod memory;
 mod need;
 mod plan;
+#[cfg_attr(not(feature = "threads"), path = "cpu/pool_absent.rs")]
+mod pool;
 mod products;
 mod remember;
 mod shared;
@@ -20,6 +22,7 @@ use machine::Machine;
 use std::io::{self, Write};
 
 pub(super) use need::need;
+pub(super) use pool::cores;
 
 /// Runs a graph on the CPU.
 pub struct CpuBackend<'a> {

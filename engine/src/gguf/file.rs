@@ -1,11 +1,11 @@
 //! Files mapped into memory, or read into it.
 
+use super::map::Map;
 use super::{Gguf, GgufError, guard};
-use memmap2::Mmap;
 use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 
-/// A GGUF file, or all parts of a split one.
+/// A GGUF file, or all parts of a split one: mapped, or read into memory, as always in an engine without the feature `mmap`.
 #[derive(Debug)]
 pub struct File {
     parts: Vec<Part>,
@@ -18,7 +18,7 @@ enum Part {
     Mapped {
         /// Before the map: it ends first.
         _watch: Option<guard::Watch>,
-        map: Mmap,
+        map: Map,
     },
     /// A copy.
     Read(Vec<u8>),
@@ -34,13 +34,13 @@ impl Part {
 }
 
 impl File {
-    /// Maps `path`, and its siblings if it is named `…-00001-of-0000N.gguf`.
+    /// Opens `path`, and its siblings if it is named `…-00001-of-0000N.gguf`.
     ///
     /// The file must not be changed while it is mapped; [`guard::install`] says what can be done about one that is cut short.
     ///
     /// # Errors
     ///
-    /// [`GgufError`] if a part is missing or cannot be mapped.
+    /// [`GgufError`] if a part is missing or cannot be read.
     pub fn open(path: &Path) -> Result<Self, GgufError> {
         Self::of(path, map)
     }
@@ -98,7 +98,7 @@ impl File {
     /// Bytes of memory that are held besides mapped pages.
     pub fn bytes_read(&self) -> usize {
         let read = self.parts.iter().map(|part| match part {
-            Part::Mapped { .. } => 0,
+            Part::Mapped { map, .. } => map.bytes_held(),
             Part::Read(bytes) => bytes.capacity(),
         });
         read.sum()
@@ -116,44 +116,9 @@ impl File {
             Part::Read(_) => None,
         });
         if let Some((map, offset)) = within {
-            pages::drop(map, offset, bytes.len());
+            map.drop_pages(offset, bytes.len());
         }
     }
-}
-
-#[cfg(unix)]
-mod pages {
-    //! Pages that the system may have.
-
-    use memmap2::{Mmap, UncheckedAdvice};
-
-    /// Pages that the system brings in together when one of them is read.
-    const TOGETHER: usize = 64 << 10;
-
-    /// Gives back the pages of `len` bytes from `offset`, and those that were brought in with them.
-    #[expect(
-        unsafe_code,
-        reason = "advice that discards memory is unsafe by nature"
-    )]
-    pub(super) fn drop(map: &Mmap, offset: usize, len: usize) {
-        let before = (map.as_ptr().addr() + offset) % TOGETHER;
-        let start = offset.saturating_sub(before);
-        let end = (offset + len).next_multiple_of(TOGETHER).min(map.len());
-        // SAFETY: the pages are a file's and nobody writes them, so that whoever reads them gets the same bytes again.
-        let dropped =
-            unsafe { map.unchecked_advise_range(UncheckedAdvice::DontNeed, start, end - start) };
-        // It was advice; the pages stay, and nothing is wrong.
-        let _ = dropped;
-    }
-}
-
-#[cfg(not(unix))]
-mod pages {
-    //! Pages are the system's own affair here.
-
-    use memmap2::Mmap;
-
-    pub(super) fn drop(_: &Mmap, _: usize, _: usize) {}
 }
 
 /// The stem, part and count of a name like `stem-00001-of-00003.gguf`.
@@ -205,11 +170,9 @@ fn failed(path: &Path, source: io::Error) -> GgufError {
     }
 }
 
-#[expect(unsafe_code, reason = "mapping a file is unsafe by nature")]
 fn map(path: &Path) -> Result<Part, GgufError> {
     let (file, _) = open(path)?;
-    // SAFETY: the map is only read; that nobody changes the file meanwhile is asked of the user.
-    let map = unsafe { Mmap::map(&file) }.map_err(|source| failed(path, source))?;
+    let map = Map::new(file).map_err(|source| failed(path, source))?;
     Ok(Part::Mapped {
         _watch: guard::Watch::new(path, &map),
         map,

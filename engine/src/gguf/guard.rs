@@ -3,14 +3,14 @@
 //! To read a page of a map that the file no longer reaches ends the program by a signal. A program that wants an error instead [installs](install) a guard: the missing
 //! pages then read as zeros, and every step of a back end, and [`check`], fails with the name of the file. The library does not do that by itself, for signals are the program's.
 
-#[cfg(unix)]
+#[cfg(all(unix, feature = "mmap"))]
 mod signal;
-#[cfg(not(unix))]
+#[cfg(not(all(unix, feature = "mmap")))]
 mod unguarded;
 
-#[cfg(unix)]
+#[cfg(all(unix, feature = "mmap"))]
 use signal as system;
-#[cfg(not(unix))]
+#[cfg(not(all(unix, feature = "mmap")))]
 use unguarded as system;
 
 use super::GgufError;

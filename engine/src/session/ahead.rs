@@ -1,15 +1,16 @@
 //! Tokens chosen by the back end ahead of those given: no logits come back for them.
 
+use super::clock::Clock;
 use crate::backend::{Backend, BackendError, Greedy};
 use crate::text::Tokenizer;
 use std::collections::VecDeque;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 /// Tokens asked for at once, at most.
 const MOST: usize = 32;
 
 /// What a reader does not notice: while so many tokens take less than that, more are asked for at once.
-const PAUSE: Duration = Duration::from_millis(30);
+pub(super) const PAUSE: Duration = Duration::from_millis(30);
 
 /// What was chosen and not given yet.
 pub(super) struct Ahead {
@@ -53,7 +54,7 @@ impl Ahead {
         token: u32,
         most: usize,
     ) -> Result<Option<Vec<u32>>, BackendError> {
-        let start = Instant::now();
+        let start = Clock::start();
         let greedy = Greedy {
             token,
             count: self.count.min(most).max(1),

@@ -270,6 +270,10 @@ impl Session<'_> {
         model: &ModelDigest,
         messages: &[Message],
     ) -> Result<(), SavedError> {
+        // A device or a pipe does not keep a session.
+        if fs::metadata(path).is_ok_and(|there| !there.is_file()) {
+            return Err(io::Error::from(io::ErrorKind::InvalidFilename).into());
+        }
         atomic::write_file(path, |out| self.write(out, model, messages))
     }
 
@@ -331,6 +335,7 @@ impl Session<'_> {
         let sampler = Sampler::resume(saved.description.sampler.clone(), self.tokenizer)?;
         self.restore_text(saved, model)?;
         self.sampler = sampler;
+        self.sampler.reserve(self.backend.context());
         Ok(())
     }
 

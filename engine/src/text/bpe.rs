@@ -1,20 +1,15 @@
-//! Byte-pair vocabularies, through the `tokenizers` crate.
+//! Byte-pair vocabularies.
 
 use super::TextError;
+use super::merger::Merger;
 use super::vocabulary::Vocabulary;
-use super::words::{self, Words};
+use super::words;
 use crate::gguf::Gguf;
 use std::collections::HashMap;
-use tokenizers::models::bpe::BPE;
-use tokenizers::pre_tokenizers::PreTokenizerWrapper;
-use tokenizers::pre_tokenizers::byte_level::ByteLevel;
-use tokenizers::pre_tokenizers::sequence::Sequence;
-use tokenizers::pre_tokenizers::split::{Split, SplitPattern};
-use tokenizers::{SplitDelimiterBehavior, Tokenizer};
 
 /// A byte-pair vocabulary at work.
 pub(super) struct Bpe {
-    tokenizer: Tokenizer,
+    merger: Merger,
     /// Whether text is merged as it is, with `▁` for spaces, rather than byte by byte.
     raw: bool,
     /// The bytes that the characters of tokens stand for.
@@ -32,27 +27,8 @@ impl Bpe {
             pre: pre.to_owned(),
         })?;
         let raw = pre == "gemma4";
-        let library = |reason: tokenizers::Error| TextError::Library {
-            reason: reason.to_string(),
-        };
-        // Of several with one text, the last stays.
-        let ids = (vocabulary.tokens.iter().zip(0..)).map(|(token, id)| (token.to_owned(), id));
-        let mut builder = BPE::builder()
-            .vocab_and_merges(
-                ids.collect::<ahash::AHashMap<_, _>>(),
-                merges(gguf, vocabulary)?,
-            )
-            .ignore_merges(words.whole_words);
-        if raw {
-            builder = builder.byte_fallback(true);
-            if let Some(unknown) = vocabulary.unknown {
-                builder = builder.unk_token(vocabulary.tokens[unknown].to_owned());
-            }
-        }
-        let mut tokenizer = Tokenizer::new(builder.build().map_err(library)?);
-        tokenizer.with_pre_tokenizer(Some(pre_tokenizer(&words, raw)?));
         Ok(Self {
-            tokenizer,
+            merger: Merger::read(gguf, vocabulary, &words, raw)?,
             raw,
             bytes: byte_characters(),
         })
@@ -79,13 +55,7 @@ impl Bpe {
                 ids.push(id);
                 continue;
             }
-            let encoding =
-                self.tokenizer
-                    .encode_fast(part, false)
-                    .map_err(|reason| TextError::Encode {
-                        reason: reason.to_string(),
-                    })?;
-            ids.extend_from_slice(encoding.get_ids());
+            self.merger.encode(part, ids)?;
         }
         Ok(())
     }
@@ -118,64 +88,6 @@ fn newline_runs(text: &str, cut: bool) -> Vec<&str> {
         rest = &rest[end..];
     }
     parts
-}
-
-/// The two halves of every merge.
-fn merges(gguf: &Gguf<'_>, vocabulary: &Vocabulary) -> Result<Vec<(String, String)>, TextError> {
-    let key = "tokenizer.ggml.merges";
-    let array = gguf.array(key)?.ok_or(TextError::Missing { key })?;
-    let texts = array.strings().ok_or(TextError::Elements {
-        key,
-        wanted: "strings",
-    })?;
-    if texts.is_empty() {
-        return Err(TextError::NoMerges);
-    }
-    let halves = |(index, merge): (usize, &str)| {
-        // The first half may itself begin with a space.
-        let at = merge
-            .char_indices()
-            .skip(1)
-            .find(|&(_, c)| c == ' ')
-            .map(|(at, _)| at);
-        let halves = at.map(|at| (merge[..at].to_owned(), merge[at + 1..].to_owned()));
-        let known = |(a, b): &(String, String)| {
-            [a, b, &format!("{a}{b}")]
-                .into_iter()
-                .all(|token| vocabulary.tokens.id(token).is_some())
-        };
-        halves.filter(known).ok_or_else(|| TextError::Merge {
-            index,
-            merge: merge.to_owned(),
-        })
-    };
-    texts.into_iter().enumerate().map(halves).collect()
-}
-
-fn pre_tokenizer(words: &Words, raw: bool) -> Result<PreTokenizerWrapper, TextError> {
-    let split = |pattern: &&str| {
-        let split = Split::new(
-            SplitPattern::Regex((*pattern).to_owned()),
-            SplitDelimiterBehavior::Isolated,
-            false,
-        );
-        split
-            .map(PreTokenizerWrapper::Split)
-            .map_err(|reason| TextError::Library {
-                reason: reason.to_string(),
-            })
-    };
-    let mut steps = words
-        .patterns
-        .iter()
-        .map(split)
-        .collect::<Result<Vec<_>, _>>()?;
-    if !raw {
-        steps.push(PreTokenizerWrapper::ByteLevel(ByteLevel::new(
-            false, false, false,
-        )));
-    }
-    Ok(PreTokenizerWrapper::Sequence(Sequence::new(steps)))
 }
 
 /// GPT-2's printable characters for bytes: printable bytes stand for themselves, the others for the

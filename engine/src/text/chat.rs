@@ -72,6 +72,15 @@ pub enum TemplateError {
 }
 
 /// A chat template.
+///
+/// ```
+/// use fidelis_engine::text::{ChatTemplate, Message};
+///
+/// let template = ChatTemplate::new("chatml", "", "")?;
+/// let text = template.render(&[Message::new("user", "Hello")], true)?;
+/// assert_eq!(text, "<|im_start|>user\nHello<|im_end|>\n<|im_start|>assistant\n");
+/// # Ok::<(), fidelis_engine::text::TemplateError>(())
+/// ```
 pub struct ChatTemplate {
     environment: Environment<'static>,
     bos: String,

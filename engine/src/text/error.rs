@@ -69,6 +69,11 @@ pub enum TextError {
     /// No merges at all.
     #[error("tokenizer.ggml.merges is empty")]
     NoMerges,
+    /// Text for a byte-pair vocabulary, in an engine that was built without the means to merge.
+    #[error(
+        "the vocabulary is one of byte pairs, and the engine was built without its feature `tokenizers`, which turns text into their ids"
+    )]
+    NoMerger,
     /// The library refuses the vocabulary.
     #[error("the vocabulary cannot be used: {reason}")]
     Library {

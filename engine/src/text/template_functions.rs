@@ -1,6 +1,6 @@
 //! What chat templates expect of Jinja beyond the language itself.
 
-use super::jinja_limits;
+use super::{jinja_limits, template_clock};
 use minijinja::value::{Kwargs, Value};
 use minijinja::{Environment, Error, ErrorKind};
 
@@ -16,11 +16,7 @@ pub(super) fn add(environment: &mut Environment<'static>) {
             Err(Error::new(ErrorKind::InvalidOperation, message))
         },
     );
-    environment.add_function("strftime_now", |format: String| {
-        let now = jiff::Zoned::now();
-        jiff::fmt::strtime::format(&format, &now)
-            .map_err(|error| Error::new(ErrorKind::InvalidOperation, error.to_string()))
-    });
+    template_clock::add(environment);
     environment.add_filter("tojson", to_json);
 }
 

@@ -1,7 +1,7 @@
 //! The texts of a vocabulary: by id, and ids by text, in one block of memory.
 
-use ahash::RandomState;
-use hashbrown::HashTable;
+use hashbrown::{DefaultHashBuilder, HashTable};
+use std::hash::BuildHasher;
 use std::ops::Index;
 
 /// Texts by id, and back. A `String` for each in a list and again in a map would take five times the memory.
@@ -12,7 +12,7 @@ pub(super) struct Texts {
     ends: Vec<usize>,
     /// The last id of each text.
     ids: HashTable<u32>,
-    hasher: RandomState,
+    hasher: DefaultHashBuilder,
 }
 
 impl Texts {
@@ -22,7 +22,7 @@ impl Texts {
             all: texts.concat(),
             ends: Vec::with_capacity(texts.len()),
             ids: HashTable::with_capacity(texts.len()),
-            hasher: RandomState::new(),
+            hasher: DefaultHashBuilder::default(),
         };
         let mut end = 0;
         for text in texts {

@@ -5,6 +5,10 @@
 
 /// A pre-tokenizer.
 #[derive(Clone, Copy, Debug)]
+#[cfg_attr(
+    not(feature = "tokenizers"),
+    expect(dead_code, reason = "only the merger cuts words")
+)]
 pub(super) struct Words {
     /// Cut one after another.
     pub(super) patterns: &'static [&'static str],

@@ -1,7 +1,7 @@
 //! Workers that walk the stages of a step together.
 
 use super::super::BackendError;
-use rayon::{ThreadPool, ThreadPoolBuilder};
+use super::pool::{self, Pool};
 use std::hint::spin_loop;
 use std::ops::Range;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
@@ -15,14 +15,14 @@ const CROWDED_SPINS: usize = 200;
 
 /// The worker threads of a back end; with one, the caller works itself.
 pub(super) struct Team {
-    pool: Option<ThreadPool>,
+    pool: Option<Pool>,
     /// Turns of the waiting loop before a worker sleeps.
     spins: usize,
 }
 
 /// Whether so many workers are more than there are cores.
 fn is_crowded(workers: usize) -> bool {
-    workers > std::thread::available_parallelism().map_or(1, usize::from)
+    workers > pool::cores()
 }
 
 /// Where the workers of one step wait for parts of it that others have.
@@ -46,15 +46,9 @@ pub(super) struct Member<'m> {
 impl Team {
     /// A team of `threads`.
     pub(super) fn new(threads: usize) -> Result<Self, BackendError> {
-        let build = |threads| {
-            ThreadPoolBuilder::new()
-                .num_threads(threads)
-                .thread_name(|i| format!("fidelis-{i}"))
-                .build()
-        };
         let pool = match threads {
             1 => None,
-            _ => Some(build(threads).map_err(|source| BackendError::Threads { threads, source })?),
+            _ => Some(Pool::new(threads)?),
         };
         let spins = if is_crowded(threads) {
             CROWDED_SPINS
@@ -70,9 +64,9 @@ impl Team {
             return Self::alone(work);
         };
         let meeting = Meeting::new(self.spins);
-        pool.broadcast(|context| {
+        pool.broadcast(|index| {
             let member = Member {
-                index: context.index(),
+                index,
                 meeting: &meeting,
             };
             let guard = Unwinding(&meeting);
@@ -252,7 +246,7 @@ impl Counters {
     }
 }
 
-#[cfg(test)]
+#[cfg(all(test, feature = "threads"))]
 mod tests {
     use super::{Counters, Take, Team};
     use std::panic::{AssertUnwindSafe, catch_unwind};
