@@ -1,6 +1,10 @@
 //! A conversation with a model: the loop from prompt to text.
 
 mod ahead;
+mod feed;
+mod paused;
+
+pub use paused::Paused;
 
 use crate::backend::{Backend, BackendError, Logits, Step};
 use crate::sample::{SampleError, Sampler};
@@ -109,7 +113,7 @@ impl<'a> Session<'a> {
         &mut self,
         prompt: &[u32],
         limits: Limits,
-        mut progress: impl FnMut(usize, usize) -> ControlFlow<()>,
+        progress: impl FnMut(usize, usize) -> ControlFlow<()>,
     ) -> Result<Reply<'_, 'a>, SessionError> {
         let context = self.backend.context();
         if prompt.is_empty() {
@@ -134,29 +138,7 @@ impl<'a> Session<'a> {
             keep = 0;
         }
         self.history.truncate(keep);
-        let batch = self.backend.batch();
-        let mut logits = Vec::new();
-        while self.history.len() < prompt.len() {
-            let position = self.history.len();
-            let end = (position + batch).min(prompt.len());
-            let wanted = if end == prompt.len() {
-                Logits::Last
-            } else {
-                Logits::None
-            };
-            logits = self
-                .backend
-                .forward(&Step {
-                    tokens: &prompt[position..end],
-                    position,
-                    logits: wanted,
-                })?
-                .to_vec();
-            self.history.extend_from_slice(&prompt[position..end]);
-            if progress(end - keep, prompt.len() - keep).is_break() && end < prompt.len() {
-                return Err(SessionError::BrokenOff);
-            }
-        }
+        let logits = self.feed(&prompt[keep..], progress)?;
         self.sampler.reset_tokens(prompt);
         let stream = Stream::new(self.tokenizer);
         Ok(Reply {
@@ -201,7 +183,7 @@ impl<'a> Session<'a> {
 pub struct Reply<'s, 'a> {
     session: &'s mut Session<'a>,
     logits: Vec<f32>,
-    stream: Stream<'s>,
+    stream: Stream<'a>,
     /// Text that may yet turn out to begin a stop string.
     held: String,
     limits: Limits,

@@ -1,0 +1,97 @@
+//! Reading tokens one by one or many, without an answer.
+
+use super::{Session, SessionError};
+use crate::backend::{BackendError, Logits, Observer, Step};
+use crate::sample::Sampler;
+use std::ops::ControlFlow;
+
+impl Session<'_> {
+    /// Reads `tokens` after those that were read, and gives the logits of the last: one per row of the head.
+    ///
+    /// `progress` is told how many of how many tokens are read, batch by batch, and may break off; what was read stays read.
+    ///
+    /// # Errors
+    ///
+    /// [`SessionError::BrokenOff`], and [`SessionError::Backend`] if there are no tokens or they cannot be read.
+    pub fn feed(
+        &mut self,
+        tokens: &[u32],
+        mut progress: impl FnMut(usize, usize) -> ControlFlow<()>,
+    ) -> Result<Vec<f32>, SessionError> {
+        if tokens.is_empty() {
+            return Err(BackendError::NoTokens.into());
+        }
+        let batch = self.backend.batch();
+        let (mut logits, mut done) = (Vec::new(), 0);
+        while done < tokens.len() {
+            let end = (done + batch).min(tokens.len());
+            let wanted = if end == tokens.len() {
+                Logits::Last
+            } else {
+                Logits::None
+            };
+            logits = self.read_batch(&tokens[done..end], wanted, None)?;
+            done = end;
+            if progress(end, tokens.len()).is_break() && end < tokens.len() {
+                return Err(SessionError::BrokenOff);
+            }
+        }
+        Ok(logits)
+    }
+
+    /// Reads one token as [`Self::feed`] does, showing intermediates on the way; on one thread.
+    ///
+    /// # Errors
+    ///
+    /// [`SessionError::Backend`] if it cannot be read, or the back end shows no intermediates.
+    pub fn observe(
+        &mut self,
+        token: u32,
+        observer: &mut dyn Observer,
+    ) -> Result<Vec<f32>, SessionError> {
+        self.read_batch(&[token], Logits::Last, Some(observer))
+    }
+
+    fn read_batch(
+        &mut self,
+        tokens: &[u32],
+        logits: Logits,
+        observer: Option<&mut dyn Observer>,
+    ) -> Result<Vec<f32>, SessionError> {
+        let step = Step {
+            tokens,
+            position: self.history.len(),
+            logits,
+        };
+        let read = match observer {
+            None => self.backend.forward(&step),
+            Some(observer) => self.backend.forward_observed(&step, observer),
+        };
+        match read.map(<[f32]>::to_vec) {
+            Ok(logits) => {
+                self.history.extend_from_slice(tokens);
+                Ok(logits)
+            }
+            Err(error) => {
+                // What a window has overwritten is gone.
+                self.history.truncate(self.backend.position());
+                Err(error.into())
+            }
+        }
+    }
+
+    /// Forgets from `position` on; false, and nothing is forgotten, if so much was not read or a sliding window no longer holds what the
+    /// position sees.
+    pub fn rewind(&mut self, position: usize) -> bool {
+        let possible = position <= self.history.len() && self.backend.rewind(position);
+        if possible {
+            self.history.truncate(position);
+        }
+        possible
+    }
+
+    /// Lets another choose, and gives back who did.
+    pub fn swap_sampler(&mut self, sampler: &mut Sampler) {
+        std::mem::swap(&mut self.sampler, sampler);
+    }
+}
