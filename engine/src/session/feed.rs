@@ -12,7 +12,7 @@ impl Session<'_> {
     ///
     /// # Errors
     ///
-    /// [`SessionError::BrokenOff`], and [`SessionError::Backend`] if there are no tokens or they cannot be read.
+    /// [`SessionError::BrokenOff`], and [`SessionError::Backend`] if there are no tokens, they do not fit the context (nothing is read then) or cannot be read.
     pub fn feed(
         &mut self,
         tokens: &[u32],
@@ -20,6 +20,17 @@ impl Session<'_> {
     ) -> Result<Vec<f32>, SessionError> {
         if tokens.is_empty() {
             return Err(BackendError::NoTokens.into());
+        }
+        let (read, context) = (self.history.len(), self.backend.context());
+        if tokens.len() > context.saturating_sub(read) {
+            // All of it or nothing: the first batches might fit.
+            let more = tokens.len();
+            return Err(BackendError::ContextFull {
+                context,
+                read,
+                more,
+            }
+            .into());
         }
         let batch = self.backend.batch();
         let (mut logits, mut done) = (Vec::new(), 0);
