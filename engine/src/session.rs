@@ -7,11 +7,14 @@ mod ahead;
 )]
 mod clock;
 mod draft;
+mod feed;
+mod paused;
 #[cfg(feature = "sessions")]
 mod saved;
 mod speculative;
 
 pub use draft::{Draft, DraftModel, Lookup, VocabularyError};
+pub use paused::Paused;
 #[cfg(feature = "sessions")]
 pub use saved::{Description, ModelDigest, Saved, SavedError};
 pub use speculative::Speculation;
@@ -145,7 +148,7 @@ impl<'a> Session<'a> {
         &mut self,
         prompt: &[u32],
         limits: Limits,
-        mut progress: impl FnMut(usize, usize) -> ControlFlow<()>,
+        progress: impl FnMut(usize, usize) -> ControlFlow<()>,
     ) -> Result<Reply<'_, 'a>, SessionError> {
         let context = self.backend.context();
         if prompt.is_empty() {
@@ -170,27 +173,7 @@ impl<'a> Session<'a> {
             keep = 0;
         }
         self.history.truncate(keep);
-        let batch = self.backend.batch();
-        while self.history.len() < prompt.len() {
-            let position = self.history.len();
-            let end = (position + batch).min(prompt.len());
-            let wanted = if end == prompt.len() {
-                Logits::Last
-            } else {
-                Logits::None
-            };
-            let logits = self.backend.forward(&Step {
-                tokens: &prompt[position..end],
-                position,
-                logits: wanted,
-            })?;
-            self.logits.clear();
-            self.logits.extend_from_slice(logits);
-            self.history.extend_from_slice(&prompt[position..end]);
-            if progress(end - keep, prompt.len() - keep).is_break() && end < prompt.len() {
-                return Err(SessionError::BrokenOff);
-            }
-        }
+        self.feed(&prompt[keep..], progress)?;
         self.sampler.reset_tokens(prompt);
         if let Some(drafting) = &mut self.drafting {
             drafting.begin();
@@ -223,6 +206,11 @@ impl<'a> Session<'a> {
         &self.sampler
     }
 
+    /// The logits of the last token that was read, or that an answer's newest token was chosen from; one per row of the head.
+    pub fn logits(&self) -> &[f32] {
+        &self.logits
+    }
+
     /// The back end.
     pub fn backend(&self) -> &(dyn Backend + 'a) {
         &*self.backend
@@ -245,7 +233,7 @@ impl<'a> Session<'a> {
 /// An answer in the making: an iterator of pieces.
 pub struct Reply<'s, 'a> {
     session: &'s mut Session<'a>,
-    stream: Stream<'s>,
+    stream: Stream<'a>,
     /// Text that may yet turn out to begin a stop string.
     held: String,
     limits: Limits,
