@@ -149,7 +149,11 @@ fn cache(cache: &abi::Cache) -> Result<Cache, GpuError> {
     let format = match cache.format {
         0 => CacheFormat::F32,
         1 => CacheFormat::F16,
-        8 => return Err(unsupported("a cache in Q8_0".to_owned())),
+        8 if cache.key_width.is_multiple_of(32) => CacheFormat::Q8_0,
+        8 => {
+            let what = format!("a cache in Q8_0 of keys of {} elements", cache.key_width);
+            return Err(unsupported(what));
+        }
         other => return Err(unsupported(format!("a cache in format {other}"))),
     };
     Ok(Cache {

@@ -74,6 +74,8 @@ pub struct Gpu {
     pub memory: u64,
     pub(crate) pipelines: Pipelines,
     pub(crate) store: Option<Store>,
+    /// Where pieces of weights are put in the order of the device.
+    pub(crate) pieces: Mutex<Vec<u32>>,
     faults: Arc<Faults>,
 }
 
@@ -266,6 +268,7 @@ impl Gpu {
                 .min(limits.max_buffer_size),
             memory: 0,
             pipelines: Pipelines::default(),
+            pieces: Mutex::default(),
             faults,
             device,
             queue,

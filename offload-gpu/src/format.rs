@@ -1,7 +1,15 @@
 //! The weight formats that have a kernel: how a block's fields become planes of device memory.
 //!
 //! On the device every field of the blocks has a plane of its own, block after block, so that all reads are aligned; the bytes are
-//! the file's. Planes begin at multiples of 16 bytes.
+//! the file's. Planes begin at multiples of 16 bytes. A code book that the file only has indices of lies behind the planes, where a
+//! kernel reads it from the same buffer.
+
+mod iq1;
+mod iq2_s;
+mod iq2_xs;
+mod iq2_xxs;
+mod iq3_s;
+mod iq3_xxs;
 
 use crate::error::GpuError;
 use std::ops::Range;
@@ -27,19 +35,22 @@ pub struct Format {
     pub has_min: bool,
     /// Whether weights are floats.
     pub is_float: bool,
+    /// The code book that weights are indices into, a packed point each; empty if there is none.
+    points: &'static [u16],
     /// How a kernel reads it.
-    pub source: &'static str,
+    source: &'static str,
 }
 
 macro_rules! blocks {
-    ($($id:literal $name:literal $len:literal $min:literal $fields:expr, $file:literal;)+) => {
+    ($($id:literal $name:literal $len:literal $min:literal $fields:expr, $file:literal $(, $points:expr)?;)+) => {
         /// Every format with a kernel.
         pub const FORMATS: &[Format] = &[
-            Format { id: 0, name: "F32", block_len: 1, block_bytes: 4, fields: &[4], has_min: false, is_float: true, source: include_str!("wgsl/format/f32.wgsl") },
-            Format { id: 1, name: "F16", block_len: 1, block_bytes: 2, fields: &[2], has_min: false, is_float: true, source: include_str!("wgsl/format/f16.wgsl") },
-            Format { id: 30, name: "BF16", block_len: 1, block_bytes: 2, fields: &[2], has_min: false, is_float: true, source: include_str!("wgsl/format/bf16.wgsl") },
+            Format { id: 0, name: "F32", block_len: 1, block_bytes: 4, fields: &[4], points: &[], has_min: false, is_float: true, source: include_str!("wgsl/format/f32.wgsl") },
+            Format { id: 1, name: "F16", block_len: 1, block_bytes: 2, fields: &[2], points: &[], has_min: false, is_float: true, source: include_str!("wgsl/format/f16.wgsl") },
+            Format { id: 30, name: "BF16", block_len: 1, block_bytes: 2, fields: &[2], points: &[], has_min: false, is_float: true, source: include_str!("wgsl/format/bf16.wgsl") },
             $(Format {
                 id: $id, name: $name, block_len: $len, block_bytes: sum($fields), fields: $fields, has_min: $min, is_float: false,
+                points: book(&[$(&$points)?]),
                 source: include_str!(concat!("wgsl/format/", $file)),
             },)+
         ];
@@ -57,10 +68,26 @@ blocks! {
     12 "Q4_K" 256 true &[16, 128], "q4_k.wgsl";
     13 "Q5_K" 256 true &[16, 32, 128], "q5_k.wgsl";
     14 "Q6_K" 256 false &[128, 64, 16, 2], "q6_k.wgsl";
+    16 "IQ2_XXS" 256 false &[2, 64], "iq2_xxs.wgsl", iq2_xxs::POINTS;
+    17 "IQ2_XS" 256 false &[2, 64, 8], "iq2_xs.wgsl", iq2_xs::POINTS;
+    18 "IQ3_XXS" 256 false &[2, 64, 32], "iq3_xxs.wgsl", iq3_xxs::POINTS;
+    19 "IQ1_S" 256 false &[2, 32, 16], "iq1_s.wgsl", iq1::POINTS;
     20 "IQ4_NL" 32 false &[2, 16], "iq4_nl.wgsl";
+    21 "IQ3_S" 256 false &[2, 64, 8, 32, 4], "iq3_s.wgsl", iq3_s::POINTS;
+    22 "IQ2_S" 256 false &[2, 32, 32, 8, 8], "iq2_s.wgsl", iq2_s::POINTS;
     23 "IQ4_XS" 256 false &[4, 4, 128], "iq4_xs.wgsl";
+    29 "IQ1_M" 256 false &[32, 16, 8], "iq1_m.wgsl", iq1::POINTS;
+    34 "TQ1_0" 256 false &[32, 16, 4, 2], "tq1_0.wgsl";
+    35 "TQ2_0" 256 false &[64, 2], "tq2_0.wgsl";
     39 "MXFP4" 32 false &[1, 16], "mxfp4.wgsl";
+    40 "NVFP4" 64 false &[4, 32], "nvfp4.wgsl";
 }
+
+/// Reading a plane of halves.
+const HALF: &str = include_str!("wgsl/format/half.wgsl");
+
+/// Reading the code book.
+const POINT: &str = include_str!("wgsl/format/point.wgsl");
 
 const fn sum(fields: &[usize]) -> usize {
     let (mut total, mut i) = (0, 0);
@@ -71,26 +98,15 @@ const fn sum(fields: &[usize]) -> usize {
     total
 }
 
-/// GGML's names of the formats that have no kernel.
-const OTHERS: [(u32, &str); 10] = [
-    (16, "IQ2_XXS"),
-    (17, "IQ2_XS"),
-    (18, "IQ3_XXS"),
-    (19, "IQ1_S"),
-    (21, "IQ3_S"),
-    (22, "IQ2_S"),
-    (29, "IQ1_M"),
-    (34, "TQ1_0"),
-    (35, "TQ2_0"),
-    (40, "NVFP4"),
-];
+/// The one code book, or none.
+const fn book(books: &[&'static [u16]]) -> &'static [u16] {
+    match books {
+        [book] => book,
+        _ => &[],
+    }
+}
 
 impl Format {
-    /// Whether the halves of a group have scales of their own.
-    pub fn has_halves(&self) -> bool {
-        self.source.contains("const HALVES: bool = true;")
-    }
-
     /// The format with GGML's number `id`.
     ///
     /// # Errors
@@ -100,18 +116,34 @@ impl Format {
         FORMATS
             .iter()
             .find(|format| format.id == id)
-            .ok_or_else(|| {
-                let known = OTHERS.iter().find(|(other, _)| *other == id);
-                GpuError::Format {
-                    format: known.map_or_else(
-                        || format!("weights of type {id}"),
-                        |(_, name)| (*name).to_owned(),
-                    ),
-                }
+            .ok_or_else(|| GpuError::Format {
+                format: format!("weights of type {id}"),
             })
     }
 
-    /// Where the planes of so many blocks begin, in bytes, and where the last ends.
+    /// The functions by which a kernel reads it from `weight_words` and `weight_fours`.
+    pub fn reading(&self) -> String {
+        let parts = match (self.is_float, self.points) {
+            (true, _) => ["", "", self.source],
+            (_, []) => [HALF, "", self.source],
+            _ => [HALF, POINT, self.source],
+        };
+        parts.concat()
+    }
+
+    /// The constants that its functions need: the words before each plane of a part.
+    pub fn constants(&self, planes: &[usize]) -> Vec<(String, usize)> {
+        let fields = self.fields.len();
+        let mut constants: Vec<_> = (planes[..fields].iter().enumerate())
+            .map(|(i, plane)| (format!("PLANE_{i}"), *plane))
+            .collect();
+        if !self.points.is_empty() {
+            constants.push(("POINTS".to_owned(), planes[fields]));
+        }
+        constants
+    }
+
+    /// Where the planes of so many blocks and what follows them begin, in bytes, and where all ends.
     pub fn planes(&self, blocks: usize) -> Vec<usize> {
         let mut starts = vec![0];
         let mut end = 0_usize;
@@ -119,7 +151,31 @@ impl Format {
             end = (end + field * blocks).next_multiple_of(16);
             starts.push(end);
         }
+        if !self.points.is_empty() {
+            starts.push(end + self.book_bytes());
+        }
         starts
+    }
+
+    /// Bytes of the code book in each part of a weight.
+    pub fn book_bytes(&self) -> usize {
+        (2 * self.points.len()).next_multiple_of(16)
+    }
+
+    /// The code book as it lies in a part.
+    pub fn book(&self) -> Vec<u8> {
+        let mut book: Vec<u8> = self.points.iter().flat_map(|x| x.to_ne_bytes()).collect();
+        book.resize(self.book_bytes(), 0);
+        book
+    }
+
+    /// As many words as a part with these planes has, zero but for the code book.
+    pub fn room(&self, planes: &[usize]) -> Vec<u32> {
+        let mut words = vec![0; planes.last().copied().unwrap_or(0)];
+        let bytes = bytemuck::cast_slice_mut::<u32, u8>(&mut words);
+        let start = bytes.len() - self.book_bytes();
+        bytes[start..].copy_from_slice(&self.book());
+        words
     }
 
     /// Moves whole blocks to the planes that begin at the words `planes`, behind `before` others; many of them on all cores.
@@ -164,6 +220,7 @@ impl Format {
                 1 => columns::<1>(blocks, from, plane),
                 2 => columns::<2>(blocks, from, plane),
                 4 => columns::<4>(blocks, from, plane),
+                8 => columns::<8>(blocks, from, plane),
                 12 => columns::<12>(blocks, from, plane),
                 16 => columns::<16>(blocks, from, plane),
                 32 => columns::<32>(blocks, from, plane),
@@ -235,8 +292,8 @@ pub fn parts(
     limit: u64,
 ) -> Result<Vec<Range<usize>>, GpuError> {
     let row_bytes = width / format.block_len * format.block_bytes;
-    // Each plane may be padded.
-    let room = (limit as usize).saturating_sub(16 * format.fields.len());
+    // Each plane may be padded; the code book comes with every part.
+    let room = (limit as usize).saturating_sub(16 * format.fields.len() + format.book_bytes());
     let most = room / row_bytes.max(1);
     if most == 0 {
         return Err(GpuError::Memory {
@@ -264,8 +321,8 @@ mod tests {
                 .map(|i| (i * 7 + i / 251) as u8)
                 .collect();
             let starts = format.planes(blocks);
-            let mut words = vec![0; starts[format.fields.len()] / 4];
             let bases: Vec<usize> = starts.iter().map(|start| start / 4).collect();
+            let mut words = format.room(&bases);
             let (early, late) = bytes.split_at(2 * format.block_bytes);
             format.split(late, &bases, 2, &mut words);
             format.split(early, &bases, 0, &mut words);
@@ -282,21 +339,27 @@ mod tests {
                     from += field;
                 }
             }
+            let book = &planes[starts[format.fields.len()]..];
+            let points: Vec<u8> = format.points.iter().flat_map(|x| x.to_ne_bytes()).collect();
+            assert_eq!(book, points, "{}", format.name);
         }
     }
 
     #[test]
     fn parts_cover_all_rows_within_the_limit() {
-        let format = Format::from_id(14).expect("Q6_K has a kernel");
-        let parts = parts(format, 1000, 512, 100_000).expect("a row fits");
-        assert_eq!(parts.first().map(|part| part.start), Some(0));
-        assert_eq!(parts.last().map(|part| part.end), Some(1000));
-        for pair in parts.windows(2) {
-            assert_eq!(pair[0].end, pair[1].start);
-        }
-        for part in parts {
-            let planes = format.planes(part.len() * 2);
-            assert!(planes[format.fields.len()] <= 100_000);
+        // `Q6_K`, and `IQ1_S` with its code book.
+        for id in [14, 19] {
+            let format = Format::from_id(id).expect("it has a kernel");
+            let parts = parts(format, 1000, 512, 100_000).expect("a row fits");
+            assert_eq!(parts.first().map(|part| part.start), Some(0));
+            assert_eq!(parts.last().map(|part| part.end), Some(1000));
+            for pair in parts.windows(2) {
+                assert_eq!(pair[0].end, pair[1].start);
+            }
+            for part in parts {
+                let planes = format.planes(part.len() * 2);
+                assert!(planes.last().is_some_and(|&end| end <= 100_000));
+            }
         }
     }
 }

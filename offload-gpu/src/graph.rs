@@ -18,6 +18,36 @@ pub enum CacheFormat {
     F16,
     /// Floats.
     F32,
+    /// Signed bytes with a scale, a float, per 32 elements.
+    Q8_0,
+}
+
+impl CacheFormat {
+    /// Elements in a word.
+    pub fn pack(self) -> usize {
+        match self {
+            Self::F16 => 2,
+            Self::F32 => 1,
+            Self::Q8_0 => 4,
+        }
+    }
+
+    /// Elements that a value is filled up to a multiple of.
+    pub fn value_multiple(self) -> usize {
+        match self {
+            Self::F16 | Self::F32 => 2,
+            Self::Q8_0 => 32,
+        }
+    }
+
+    /// Bytes of so many elements.
+    pub fn bytes(self, elements: usize) -> usize {
+        match self {
+            Self::F16 => 2 * elements,
+            Self::F32 => 4 * elements,
+            Self::Q8_0 => elements + elements / 32 * 4,
+        }
+    }
 }
 
 /// An intermediate, `[tokens, width]`.

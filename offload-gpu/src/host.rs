@@ -1,5 +1,8 @@
 //! What a host holds: a device with its weights, and plans.
 
+#[cfg(test)]
+mod lost;
+
 use crate::describe::{self, Parts};
 use crate::device::Gpu;
 use crate::error::GpuError;

@@ -1,7 +1,7 @@
 //! Which intermediates need which buffers, and which buffers several can share.
 
 use crate::fuse::Shortcut;
-use crate::graph::{Cache, CacheFormat, Graph, Op, Tier};
+use crate::graph::{Cache, Graph, Op, Tier};
 use crate::memory::Shape;
 
 /// Positions that keys are grouped by, and that attention takes together.
@@ -131,14 +131,11 @@ pub(crate) fn ring(graph: &Graph, cache: &Cache) -> usize {
 
 /// Bytes of a layer's keys, and of its values.
 pub(crate) fn cache_bytes(graph: &Graph, cache: &Cache) -> [u64; 2] {
-    let element = match cache.format {
-        CacheFormat::F16 => 2,
-        CacheFormat::F32 => 4,
-    };
-    let bytes = |width: usize| (cache.heads * ring(graph, cache) * width * element) as u64;
+    let format = cache.format;
+    let bytes = |width: usize| (cache.heads * ring(graph, cache) * format.bytes(width)) as u64;
     [
         bytes(cache.key_width),
-        bytes(cache.value_width.next_multiple_of(2)),
+        bytes(cache.value_width.next_multiple_of(format.value_multiple())),
     ]
 }
 

@@ -4,6 +4,7 @@ use crate::device::Gpu;
 use crate::error::GpuError;
 use crate::format::{self, Format};
 use std::ops::Range;
+use std::sync::PoisonError;
 
 /// Bytes that are handed to the driver at a time.
 const PIECE: usize = 16 << 20;
@@ -53,10 +54,16 @@ impl Shape {
         self.rows == 1 && self.format.is_float
     }
 
-    /// Bytes on a device.
+    /// Bytes on a device, of a weight in one part.
     pub fn bytes(&self) -> u64 {
         let vector = if self.is_vector() { 4 * self.width } else { 0 };
-        (self.rows * self.row_bytes() + vector) as u64
+        (self.rows * self.row_bytes() + vector + self.format.book_bytes()) as u64
+    }
+
+    /// Whether a row's share of every plane is whole words, so that rows can be sent alone.
+    fn has_whole_words(&self) -> bool {
+        let mut fields = self.format.fields.iter();
+        fields.all(|field| (self.blocks(1) * field).is_multiple_of(4))
     }
 
     fn blocks(&self, rows: usize) -> usize {
@@ -71,16 +78,17 @@ pub struct Part {
     pub rows: Range<usize>,
     /// The buffer of their planes.
     pub buffer: wgpu::Buffer,
-    /// Words before each plane.
+    /// Words before each plane, before what follows them, and all words.
     pub planes: Vec<usize>,
     pending: Option<Pending>,
 }
 
-/// Planes that still lack rows.
+/// Which rows a part still lacks, and its planes, if they can only be sent whole.
 #[derive(Clone, Debug)]
 struct Pending {
     words: Vec<u32>,
     has: Vec<bool>,
+    begun: bool,
 }
 
 /// A weight.
@@ -104,13 +112,14 @@ impl Weight {
         let ranges = format::parts(shape.format, shape.rows, shape.width, gpu.binding_limit)?;
         let part = |rows: Range<usize>| {
             let starts = shape.format.planes(shape.blocks(rows.len()));
-            let bytes = starts[shape.format.fields.len()];
+            let bytes = starts.last().copied().unwrap_or(0);
             Ok(Part {
                 buffer: gpu.storage("weights", bytes as u64)?,
                 planes: starts.iter().map(|start| start / 4).collect(),
                 pending: Some(Pending {
                     words: vec![],
                     has: vec![false; rows.len()],
+                    begun: false,
                 }),
                 rows,
             })
@@ -130,7 +139,7 @@ impl Weight {
         self.parts.iter().all(|part| part.pending.is_none())
     }
 
-    /// Brings rows from `first` on to the device; they are sent when their part is whole.
+    /// Brings rows from `first` on to the device; where rows share words, they are sent when their part is whole.
     ///
     /// # Errors
     ///
@@ -174,26 +183,70 @@ impl Part {
     ) -> Result<(), GpuError> {
         let again = || GpuError::invalid(format!("row {} comes a second time", rows.start));
         let pending = self.pending.as_mut().ok_or_else(again)?;
-        let fields = shape.format.fields.len();
-        if pending.words.is_empty() {
-            pending.words = vec![0; self.planes[fields]];
-        }
         let local = rows.start - self.rows.start..rows.end - self.rows.start;
         for has in &mut pending.has[local.clone()] {
             if std::mem::replace(has, true) {
                 return Err(again());
             }
         }
+        let format = shape.format;
         let before = shape.blocks(local.start);
-        shape
-            .format
-            .split(bytes, &self.planes, before, &mut pending.words);
-        if pending.has.iter().all(|&has| has) {
-            send(gpu, &self.buffer, bytemuck::cast_slice(&pending.words))?;
+        let is_whole = pending.has.iter().all(|&has| has);
+        if shape.has_whole_words() {
+            if !std::mem::replace(&mut pending.begun, true) && format.book_bytes() > 0 {
+                let start = 4 * self.planes[format.fields.len()] as u64;
+                gpu.queue.write_buffer(&self.buffer, start, &format.book());
+            }
+            send_rows(gpu, shape, &self.buffer, &self.planes, before, bytes)?;
+        } else {
+            if !std::mem::replace(&mut pending.begun, true) {
+                pending.words = format.room(&self.planes);
+            }
+            format.split(bytes, &self.planes, before, &mut pending.words);
+            if is_whole {
+                send(gpu, &self.buffer, bytemuck::cast_slice(&pending.words))?;
+            }
+        }
+        if is_whole {
             self.pending = None;
         }
         Ok(())
     }
+}
+
+/// Sends whole rows behind `before` blocks: a piece at a time is split into memory that is used again, so that the system gives it
+/// once, and each plane's stretch goes to its place.
+fn send_rows(
+    gpu: &Gpu,
+    shape: Shape,
+    buffer: &wgpu::Buffer,
+    planes: &[usize],
+    before: usize,
+    bytes: &[u8],
+) -> Result<(), GpuError> {
+    let (format, row_bytes) = (shape.format, shape.row_bytes());
+    let mut words = gpu.pieces.lock().unwrap_or_else(PoisonError::into_inner);
+    let mut before = before;
+    for piece in bytes.chunks((PIECE / row_bytes).max(1) * row_bytes) {
+        let blocks = piece.len() / format.block_bytes;
+        let starts = format.planes(blocks);
+        let here: Vec<usize> = starts.iter().map(|start| start / 4).collect();
+        let needed = here[format.fields.len()];
+        if words.len() < needed {
+            words.resize(needed, 0);
+        }
+        format.split(piece, &here, 0, &mut words);
+        let split: &[u8] = bytemuck::cast_slice(&words);
+        for ((field, plane), start) in format.fields.iter().zip(planes).zip(starts) {
+            let to = 4 * plane + field * before;
+            gpu.queue
+                .write_buffer(buffer, to as u64, &split[start..][..field * blocks]);
+        }
+        // Without this the driver's own memory grows with the weight.
+        gpu.queue.submit([]);
+        before += blocks;
+    }
+    gpu.check("weights")
 }
 
 /// Writes a buffer from its beginning, piece by piece, so that the driver's own memory stays small.

@@ -44,17 +44,35 @@ fn gpu_keeping(folder: Option<&Path>) -> Option<Gpu> {
     Some(Gpu::open_keeping(index, folder).expect("an adapter gives a device"))
 }
 
+/// How products are computed, and what keys and values are remembered as.
+#[derive(Clone, Copy)]
+struct Way {
+    tier: Tier,
+    cache: CacheFormat,
+}
+
+const FAST: Way = Way {
+    tier: Tier::Fast,
+    cache: CacheFormat::F16,
+};
+
+const FAST_ON_BYTES: Way = Way {
+    tier: Tier::Fast,
+    cache: CacheFormat::Q8_0,
+};
+
+const FLOATS: Way = Way {
+    tier: Tier::F32,
+    cache: CacheFormat::F32,
+};
+
 /// The logits of every token, read in steps of so many.
-fn found(gpu: &Gpu, model: &Model<'_>, tier: Tier, tokens: &[u32], steps: &[usize]) -> Vec<f32> {
+fn found(gpu: &Gpu, model: &Model<'_>, way: Way, tokens: &[u32], steps: &[usize]) -> Vec<f32> {
     let batch = steps.iter().copied().max().expect("a step");
     let weights = upload(gpu, &model.graph);
-    let cache = match tier {
-        Tier::Fast => CacheFormat::F16,
-        Tier::F32 => CacheFormat::F32,
-    };
     let settings = Settings {
-        tier,
-        cache,
+        tier: way.tier,
+        cache: way.cache,
         context: CONTEXT,
         batch,
         wanted: batch,
@@ -96,7 +114,11 @@ fn expected(model: &Model<'_>, tier: backend::Tier, tokens: &[u32]) -> Vec<f32> 
         tier,
         ..CpuSettings::new(CONTEXT).expect("a level")
     };
-    let mut backend = CpuBackend::new(&model.graph, &settings).expect("a back end");
+    on_processor(model, &settings, tokens)
+}
+
+fn on_processor(model: &Model<'_>, settings: &CpuSettings, tokens: &[u32]) -> Vec<f32> {
+    let mut backend = CpuBackend::new(&model.graph, settings).expect("a back end");
     let step = backend::Step {
         tokens,
         position: 0,
@@ -123,7 +145,36 @@ fn fast_logits_have_the_bits_of_the_processor() {
     each_model(|gpu, name, model, tokens| {
         let expected = expected(model, backend::Tier::Fast, tokens);
         for steps in [&[300][..], &[40, 1, 1, 7, 130, 1]] {
-            let found = found(gpu, model, Tier::Fast, tokens, steps);
+            let found = found(gpu, model, FAST, tokens, steps);
+            let both = found.iter().zip(&expected);
+            let unequal = both.filter(|(a, b)| a.to_bits() != b.to_bits()).count();
+            println!(
+                "{name} in {steps:?}: {unequal} of {} logits differ",
+                found.len()
+            );
+            assert_eq!(unequal, 0, "{name} in {steps:?}");
+        }
+    });
+}
+
+#[test]
+fn logits_from_a_cache_of_bytes_have_the_bits_of_the_processor() {
+    each_model(|gpu, name, model, tokens| {
+        let settings = CpuSettings {
+            tier: backend::Tier::Fast,
+            cache: backend::CacheFormat::Q8_0,
+            ..CpuSettings::new(CONTEXT).expect("a level")
+        };
+        if !model.config.key_width.is_multiple_of(32) {
+            println!(
+                "{name}: no cache of bytes for keys of {}",
+                model.config.key_width
+            );
+            return;
+        }
+        let expected = on_processor(model, &settings, tokens);
+        for steps in [&[300][..], &[40, 1, 1, 7, 130, 1]] {
+            let found = found(gpu, model, FAST_ON_BYTES, tokens, steps);
             let both = found.iter().zip(&expected);
             let unequal = both.filter(|(a, b)| a.to_bits() != b.to_bits()).count();
             println!(
@@ -140,7 +191,7 @@ fn decoded_logits_are_near_the_truth() {
     each_model(|gpu, name, model, tokens| {
         let tokens = &tokens[..150];
         let truth = expected(model, backend::Tier::Audit, tokens);
-        let found = found(gpu, model, Tier::F32, tokens, &[100, 1, 49]);
+        let found = found(gpu, model, FLOATS, tokens, &[100, 1, 49]);
         let largest = truth.iter().fold(0.0_f32, |most, x| most.max(x.abs()));
         let errors = found.iter().zip(&truth).map(|(a, b)| (a - b).abs());
         let error = errors.fold(
@@ -181,7 +232,7 @@ fn kernels_kept_on_disk_compute_the_same_and_a_broken_file_does_no_harm() {
         let Some(gpu) = gpu_keeping(Some(&folder)) else {
             return;
         };
-        let found = found(&gpu, &model, Tier::Fast, &tokens, &[4]);
+        let found = found(&gpu, &model, FAST, &tokens, &[4]);
         assert_eq!(found, expected, "time {time}");
         if !gpu.keep() {
             println!("NOT TESTED: this adapter keeps no kernels");

@@ -22,12 +22,8 @@ const TOKENS: usize = 8;
 pub(super) fn add(build: &mut Build<'_>, attend: &Attend) -> Result<(), GpuError> {
     remember(build, attend)?;
     let cache = build.graph.caches[attend.cache];
-    let pack = if cache.format == CacheFormat::F16 {
-        2
-    } else {
-        1
-    };
-    let words = cache.value_width.div_ceil(pack);
+    // A lane weighs two elements at a time, where a word has as many.
+    let words = cache.value_width.div_ceil(cache.format.pack().min(2));
     // Lanes that share a token's values, and how many such teams there are.
     let team = words.min(LANES);
     let teams = (1 << (LANES / team).ilog2()).min(TOKENS);
@@ -49,6 +45,14 @@ pub(super) fn add(build: &mut Build<'_>, attend: &Attend) -> Result<(), GpuError
         .with(include_str!("../wgsl/exponential.wgsl"))
         .with(division(build))
         .with(tangent(build));
+    let kernel = match cache.format {
+        CacheFormat::F16 | CacheFormat::F32 => {
+            kernel.with(include_str!("../wgsl/cached_floats.wgsl"))
+        }
+        CacheFormat::Q8_0 => kernel
+            .with(include_str!("../wgsl/cached_places.wgsl"))
+            .with(include_str!("../wgsl/cached_bytes.wgsl")),
+    };
     let kernel = shaped(build, kernel, attend);
     let variant = Variant {
         from_rows: 1,
@@ -66,10 +70,7 @@ pub(super) fn one(build: &mut Build<'_>, attended: &Attended) -> Result<(), GpuE
     let cache = build.graph.caches[attend.cache];
     let table = &build.graph.ropes[attended.rope];
     let window = cache.window.unwrap_or(0);
-    let limit = match cache.format {
-        CacheFormat::F16 => HALF_LIMIT,
-        CacheFormat::F32 => f32::MAX,
-    };
+    let limit = limit(cache.format);
     let chunks = build.caches[attend.cache].positions / layout::CHUNK + 1;
     let floats = attend.heads * chunks * (cache.value_width + 2);
     let partials = build.partials(4 * floats as u64)?;
@@ -163,7 +164,9 @@ fn threads(gpu: &Gpu, cache: &Cache) -> usize {
 
 /// Whether a workgroup can attend for one token.
 pub(super) fn can_attend(gpu: &Gpu, cache: &Cache) -> bool {
-    gpu.abilities.storage_buffers >= 12
+    // A cache of bytes is read by the kernel for many tokens alone.
+    cache.format != CacheFormat::Q8_0
+        && gpu.abilities.storage_buffers >= 12
         && threads(gpu, cache) <= gpu.abilities.workgroup as usize
         && cache.key_width.is_multiple_of(16)
         && cache.key_width <= 512
@@ -186,10 +189,7 @@ struct Pieces {
 
 impl Pieces {
     fn new(gpu: &Gpu, cache: &Cache, threads: usize) -> Self {
-        let pack = match cache.format {
-            CacheFormat::F16 => 2,
-            CacheFormat::F32 => 1,
-        };
+        let pack = cache.format.pack();
         let room = if gpu.abilities.workgroup_bytes >= 46 << 10 {
             8192
         } else {
@@ -334,39 +334,52 @@ fn finishing(
 /// The cache's layout, as constants.
 fn shaped(build: &Build<'_>, kernel: Kernel, attend: &Attend) -> Kernel {
     let cache = build.graph.caches[attend.cache];
-    let pack = match cache.format {
-        CacheFormat::F16 => 2,
-        CacheFormat::F32 => 1,
-    };
+    let value_stride = (cache.value_width).next_multiple_of(cache.format.value_multiple());
     kernel
         .count("CACHE_HEADS", cache.heads)
         .count("KEY_WIDTH", cache.key_width)
         .count("VALUE_WIDTH", cache.value_width)
-        .count("VALUE_STRIDE", cache.value_width.next_multiple_of(2))
+        .count("VALUE_STRIDE", value_stride)
         .count("POSITIONS", build.caches[attend.cache].positions)
-        .count("PACK", pack)
+        .count("PACK", cache.format.pack())
+}
+
+/// What a key or value must stay below.
+fn limit(format: CacheFormat) -> f32 {
+    match format {
+        CacheFormat::F16 => HALF_LIMIT,
+        CacheFormat::F32 | CacheFormat::Q8_0 => f32::MAX,
+    }
 }
 
 fn remember(build: &mut Build<'_>, attend: &Attend) -> Result<(), GpuError> {
     let cache = build.graph.caches[attend.cache];
-    let (pack, limit) = match cache.format {
-        CacheFormat::F16 => (2, HALF_LIMIT),
-        CacheFormat::F32 => (1, f32::MAX),
+    let (pack, multiple) = (cache.format.pack(), cache.format.value_multiple());
+    let value_stride = cache.value_width.next_multiple_of(multiple);
+    let (kernel, lanes) = match cache.format {
+        CacheFormat::F16 | CacheFormat::F32 => (
+            Kernel::new("remember", include_str!("../wgsl/remember.wgsl"))
+                .real("CACHE_LIMIT", limit(cache.format))
+                .with(include_str!("../wgsl/halves.wgsl")),
+            cache.key_width + value_stride / pack,
+        ),
+        CacheFormat::Q8_0 => (
+            Kernel::new("remember", include_str!("../wgsl/remember_bytes.wgsl"))
+                .with(include_str!("../wgsl/cached_places.wgsl"))
+                .with(division(build)),
+            (cache.key_width + value_stride) / 32,
+        ),
     };
-    let kernel = Kernel::new("remember", include_str!("../wgsl/remember.wgsl"))
-        .real("CACHE_LIMIT", limit)
+    let kernel = kernel
         .read("key", "f32", &build.floats(attend.key)?)
         .read("value", "f32", &build.floats(attend.value)?)
         .write("keys", "u32", &build.caches[attend.cache].keys)
         .write("values", "u32", &build.caches[attend.cache].values)
-        .write("faults", "atomic<u32>", &build.faults)
-        .with(include_str!("../wgsl/halves.wgsl"));
+        .write("faults", "atomic<u32>", &build.faults);
     let kernel = shaped(build, kernel, attend);
-    let value_stride = cache.value_width.next_multiple_of(2);
-    let lanes = cache.heads * (cache.key_width + value_stride / pack);
     let variant = Variant {
         from_rows: 1,
-        x: lanes.div_ceil(64),
+        x: (cache.heads * lanes).div_ceil(64),
         y: Lines::Rows(1),
         dispatch: build.body(kernel)?,
     };

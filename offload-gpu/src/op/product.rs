@@ -45,30 +45,24 @@ pub(super) fn reading(mut kernel: Kernel, weight: &Weight, part: &Part) -> Kerne
     kernel = kernel
         .count("WIDTH", weight.shape.width)
         .read("weight_words", "u32", &part.buffer);
-    if weight.shape.format.is_float {
-        return kernel.with(weight.shape.format.source);
+    let format = weight.shape.format;
+    if format.is_float {
+        return kernel.with(format.reading());
     }
-    for (i, plane) in part
-        .planes
-        .iter()
-        .take(weight.shape.format.fields.len())
-        .enumerate()
-    {
-        kernel = kernel.count(&format!("PLANE_{i}"), *plane);
+    for (name, words) in format.constants(&part.planes) {
+        kernel = kernel.count(&name, words);
     }
     kernel
         .count("GROUPS", weight.shape.width / 32)
         .read("weight_fours", "vec4<u32>", &part.buffer)
         .with(include_str!("../wgsl/format/read.wgsl"))
-        .with(include_str!("../wgsl/format/half.wgsl"))
-        .with(weight.shape.format.source)
+        .with(format.reading())
 }
 
 /// The same functions, called `up_…`, for a second weight of the same shape in `part`.
 fn reading_up(kernel: Kernel, weight: &Weight, part: &Part) -> Kernel {
-    let mut text = include_str!("../wgsl/format/half.wgsl").to_owned();
-    let lines = weight.shape.format.source.lines();
-    for line in lines.filter(|line| !line.starts_with("const ")) {
+    let (mut text, reading) = (String::new(), weight.shape.format.reading());
+    for line in reading.lines().filter(|line| !line.starts_with("const ")) {
         text.push_str(line);
         text.push('\n');
     }
@@ -76,6 +70,7 @@ fn reading_up(kernel: Kernel, weight: &Weight, part: &Part) -> Kernel {
         "weight_words",
         "weight_fours",
         "half_at(",
+        "point_at(",
         "sub_scale(",
         "unpack(",
     ] {

@@ -5,7 +5,7 @@
 // are merged in order by the rule of the online softmax. What a token does not see adds nothing to it, to the bit.
 
 const LOWEST: f32 = -3.4028235e38;
-const VALUE_WORDS: u32 = VALUE_STRIDE / PACK;
+const VALUE_WORDS: u32 = VALUE_STRIDE / VALUE_PACK;
 
 var<workgroup> queries: array<vec4<f32>, 2u * KEY_WIDTH>;
 var<workgroup> scores: array<f32, 1024>;
@@ -17,20 +17,6 @@ var<workgroup> total: array<f32, 8>;
 var<workgroup> keep: array<f32, 8>;
 var<workgroup> take: array<f32, 8>;
 var<workgroup> peak: array<f32, 8>;
-
-fn key_of(word: u32, slot: u32) -> f32 {
-    if PACK == 1u {
-        return bitcast<f32>(word);
-    }
-    return unpack2x16float(word >> (16u * (slot % 2u))).x;
-}
-
-fn values_of(word: u32) -> vec2<f32> {
-    if PACK == 1u {
-        return vec2<f32>(bitcast<f32>(word), 0.0);
-    }
-    return unpack2x16float(word);
-}
 
 fn exact2(x: vec2<f32>) -> vec2<f32> {
     return bitcast<vec2<f32>>(bitcast<vec2<u32>>(x) ^ vec2<u32>(step.zero));
@@ -95,9 +81,12 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index
             //REPEAT KEYS
             let k$i = keys[key + (d + $iu) * (128u / PACK)];
             //UNTIL
+            // The next KEYS elements are of one group.
+            let scale = key_scale(cache_head, slot + lane, d);
             //REPEAT KEYS
-            low = low + exact4(queries[2u * (d + $iu)] * key_of(k$i, lane));
-            high = high + exact4(queries[2u * (d + $iu) + 1u] * key_of(k$i, lane));
+            let e$i = key_of(k$i, lane, scale);
+            low = low + exact4(queries[2u * (d + $iu)] * e$i);
+            high = high + exact4(queries[2u * (d + $iu) + 1u] * e$i);
             //UNTIL
         }
         //REPEAT 4
@@ -137,7 +126,7 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index
         partial[lane] = block;
         for (var w = 0u; w < WORDS; w += 1u) {
             let word = own + w * TEAM;
-            if team < 8u && word < VALUE_WORDS {
+            if team < 8u && VALUE_PACK * word < VALUE_WIDTH {
                 let at = (cache_head * POSITIONS + slot) * VALUE_WORDS + word;
                 //REPEAT EACH
                 var fresh$i = vec2<f32>(0.0);
@@ -145,7 +134,7 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index
                 // Behind the last position lie zeros, or older values: their scores are zero.
                 for (var p = 0u; p < min(end - start, 128u); p += 8u) {
                     //REPEAT 8
-                    let v$i = values_of(values[at + (p + $iu) * VALUE_WORDS]);
+                    let v$i = values_at(at + (p + $iu) * VALUE_WORDS);
                     //UNTIL
                     //REPEAT EACH
                     let from$i = (team + $iu) * 128u + p;
@@ -170,15 +159,16 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index
             total[lane] = exact(total[lane] * keep[lane]) + exact(folded(16u * lane) * take[lane]);
         }
         workgroupBarrier();
-    }    for (var w = 0u; w < WORDS; w += 1u) {
+    }
+    for (var w = 0u; w < WORDS; w += 1u) {
         let word = own + w * TEAM;
-        if team < 8u && word < VALUE_WORDS {
+        if team < 8u && VALUE_PACK * word < VALUE_WIDTH {
             //REPEAT EACH
             if team + $iu < here {
                 let sum = sums[w * EACH + $iu];
-                let at = ((first_token + team + $iu) * HEADS + head) * VALUE_WIDTH + PACK * word;
+                let at = ((first_token + team + $iu) * HEADS + head) * VALUE_WIDTH + VALUE_PACK * word;
                 out[at] = divide(sum.x, total[team + $iu]);
-                if PACK == 2u && PACK * word + 1u < VALUE_WIDTH {
+                if VALUE_PACK == 2u && VALUE_PACK * word + 1u < VALUE_WIDTH {
                     out[at + 1u] = divide(sum.y, total[team + $iu]);
                 }
             }

@@ -151,6 +151,7 @@ impl Shape {
         let format = match self.cache {
             GpuCache::F16 => CacheFormat::F16,
             GpuCache::F32 => CacheFormat::F32,
+            GpuCache::Q8_0 => CacheFormat::Q8_0,
         };
         let positions = (position + 1).next_multiple_of(CHUNK);
         let block_bytes = format.key_block_bytes(self.key_width);
@@ -226,6 +227,7 @@ impl Shape {
                 remembered: match self.cache {
                     GpuCache::F16 => Remembered::Half,
                     GpuCache::F32 => Remembered::Single,
+                    GpuCache::Q8_0 => Remembered::Byte,
                 },
             };
             for (i, (truth, bound)) in exact.output().into_iter().enumerate() {
@@ -267,6 +269,39 @@ fn attention_has_the_bits_of_the_processor() {
         shape.compare(gpu, &[130, 1, 3], &mut worst);
     }
     worst.finish("attention");
+}
+
+#[test]
+fn a_cache_of_bytes_has_the_bits_of_the_processor() {
+    let Some(gpu) = gpu() else { return };
+    let gpu = &gpu;
+    let mut worst = Worst::default();
+    let bytes = Shape {
+        cache: GpuCache::Q8_0,
+        ..PLAIN
+    };
+    // Steps that begin and end within a word of four positions, too.
+    let steps: [&[usize]; 4] = [&[1], &[257], &[33, 1, 1, 100, 1, 2, 3], &[129, 128]];
+    for steps in steps {
+        bytes.compare(gpu, steps, &mut worst);
+    }
+    for (key_width, value_width) in [(32, 32), (96, 80), (128, 33), (256, 256), (64, 1)] {
+        let shape = Shape {
+            key_width,
+            value_width,
+            ..bytes
+        };
+        shape.compare(gpu, &[130, 1, 3], &mut worst);
+    }
+    let shape = Shape {
+        window: Some(5),
+        cap: Some(50.0),
+        heads: 6,
+        cache_heads: 3,
+        ..bytes
+    };
+    shape.compare(gpu, &[40, 1, 100, 1, 200, 64, 64], &mut worst);
+    worst.finish("attention on bytes");
 }
 
 #[test]

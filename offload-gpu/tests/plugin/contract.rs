@@ -80,9 +80,9 @@ fn null_pointers_are_refused() {
 fn weights_that_cannot_be_are_refused_by_name() {
     let Some(device) = opened() else { return };
     let api = api();
-    // IQ1_S has no kernel; 999 is no format; half a block; nothing; too much.
+    // Q8_1 has no kernel; 999 is no format; half a block; nothing; too much.
     for (given, wanted, said) in [
-        (weight(19, 4, 256), Status::UNSUPPORTED, "IQ1_S"),
+        (weight(9, 4, 256), Status::UNSUPPORTED, "9"),
         (weight(999, 4, 256), Status::UNSUPPORTED, "999"),
         (weight(12, 4, 100), Status::INVALID, ""),
         (weight(12, 0, 256), Status::INVALID, ""),

@@ -12,7 +12,7 @@ use crate::plan::{Build, Lines, Variant};
 use std::fmt::Write as _;
 
 /// What every product has of its own in the kernel's text.
-const OWN: [&str; 24] = [
+const OWN: [&str; 27] = [
     "FIRST",
     "HALVES",
     "MIN",
@@ -22,12 +22,15 @@ const OWN: [&str; 24] = [
     "PLANE_1",
     "PLANE_2",
     "PLANE_3",
+    "PLANE_4",
+    "POINTS",
     "ROWS",
     "centred",
     "emit",
     "half_at",
     "leave",
     "out",
+    "point_at",
     "product_of",
     "product_rows",
     "product_tile",
@@ -135,12 +138,11 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index
         let weight = build.weight(weight);
         let (width, format) = (build.width(out), weight.shape.format);
         let part = &weight.parts[0];
-        for (field, plane) in part.planes.iter().take(format.fields.len()).enumerate() {
-            kernel = kernel.count(&format!("PLANE_{field}_{i}"), *plane);
+        for (name, words) in format.constants(&part.planes) {
+            kernel = kernel.count(&format!("{name}_{i}"), words);
         }
         let text = [
-            include_str!("../../wgsl/format/half.wgsl"),
-            format.source,
+            &format.reading(),
             &way.own.concat(),
             "fn emit(source: u32, line: u32, j: u32, y: f32) {\n    out[source * OUT_WIDTH + j] = y;\n}\n",
         ];

@@ -71,3 +71,66 @@ fn doubled(nibbles: u32) -> u32 {
 fn doubled4(nibbles: vec4<u32>) -> vec4<u32> {
     return vec4<u32>(doubled(nibbles.x), doubled(nibbles.y), doubled(nibbles.z), doubled(nibbles.w));
 }
+
+const ONES: vec2<u32> = vec2<u32>(0x01010101u);
+
+// Eight fields of two bits, one to each byte.
+fn pairs(point: u32) -> vec2<u32> {
+    let four = vec2<u32>(point & 0xffu, point >> 8u);
+    let two = (four | (four << vec2<u32>(12u))) & vec2<u32>(0x000f000fu);
+    return (two | (two << vec2<u32>(6u))) & vec2<u32>(0x03030303u);
+}
+
+// Four fields of three bits, one to each byte.
+fn triples(point: u32) -> u32 {
+    return (point & 7u) | ((point << 5u) & 0x700u) | ((point << 10u) & 0x70000u) | ((point << 15u) & 0x7000000u);
+}
+
+// Bytes, none of them 0, negative where a bit of `signs` is set.
+fn signed8(magnitudes: vec2<u32>, signs: u32) -> vec2<u32> {
+    let negative = vec2<u32>(spread(signs), spread(signs >> 4u));
+    return (magnitudes ^ (negative * vec2<u32>(255u))) + negative;
+}
+
+// Eight signs from the lowest seven bits: the eighth makes the number of negative ones even.
+fn even_signs(bits: u32) -> u32 {
+    let seven = bits & 127u;
+    return seven | ((countOneBits(seven) & 1u) << 7u);
+}
+
+// Eight weights of the `IQ2` formats: magnitudes 8, 25 and 43.
+fn signed_point(point: u32, signs: u32) -> vec2<u32> {
+    let levels = pairs(point);
+    return signed8(vec2<u32>(0x08080808u) + vec2<u32>(17u) * levels + ((levels >> vec2<u32>(1u)) & ONES), signs);
+}
+
+// Eight ternary weights in eighths, moved up or down by one and raised by 9.
+fn eighths(point: u32, down: u32) -> vec2<u32> {
+    return vec2<u32>(8u) * pairs(point) + vec2<u32>(2u - 2u * (down & 1u)) * ONES;
+}
+
+// Digit `digit` of the four bytes of `TQ1_0`, 0 to 2.
+fn digits(word: u32, digit: u32) -> u32 {
+    var power = 1u;
+    for (var i = 0u; i < digit; i += 1u) {
+        power *= 3u;
+    }
+    // Every other byte at a time, so that none runs into the next.
+    let mask = vec2<u32>(0x00ff00ffu);
+    let left = ((vec2<u32>(word, word >> 8u) & mask) * vec2<u32>(power)) & mask;
+    let found = ((left * vec2<u32>(3u)) >> vec2<u32>(8u)) & mask;
+    return found.x | (found.y << 8u);
+}
+
+fn digits4(words: vec4<u32>, digit: u32) -> vec4<u32> {
+    return vec4<u32>(digits(words.x, digit), digits(words.y, digit), digits(words.z, digit), digits(words.w, digit));
+}
+
+// Half the value of an E4M3 float, as the scales of `NVFP4`: the sign does not count, and the one NaN among the positive is 0.
+fn half_of_e4m3(bits: u32) -> f32 {
+    let exponent = (bits >> 3u) & 15u;
+    let mantissa = bits & 7u;
+    let normal = f32(mantissa + 8u) * bitcast<f32>((116u + exponent) << 23u);
+    let value = select(normal, f32(mantissa) * bitcast<f32>(117u << 23u), exponent == 0u);
+    return select(value, 0.0, bits == 0x7fu);
+}
