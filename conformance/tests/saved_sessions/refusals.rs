@@ -131,7 +131,7 @@ fn a_full_disk_is_an_error() {
     };
     assert_eq!(error.kind(), std::io::ErrorKind::StorageFull);
     // A device is not replaced by a file.
-    let path = std::path::Path::new("/dev/null");
+    let path = std::path::Path::new("/dev/full");
     assert!(session.save(path, &opened.digest, &[]).is_err());
     assert!(!path.is_file());
 }

@@ -12,6 +12,7 @@ use std::io::Write;
 use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 /// What rustc says a program needs that is linked with the static library (`--print native-static-libs`).
 #[cfg(target_os = "linux")]
@@ -38,6 +39,9 @@ fn libraries() -> PathBuf {
     program.parent().expect("a folder").to_owned()
 }
 
+/// Counts the programs.
+static COMPILED: AtomicUsize = AtomicUsize::new(0);
+
 /// Compiles a program; `None`, which is said, if there is no compiler and none is required.
 fn compiled(
     source: &str,
@@ -45,7 +49,9 @@ fn compiled(
     is_static: bool,
 ) -> Option<PathBuf> {
     let stem = source.replace(['/', '.'], "_");
-    let name = format!("{stem}_{is_static}_{}", std::process::id());
+    // Tests run side by side, and each removes its programs.
+    let number = COMPILED.fetch_add(1, Ordering::Relaxed);
+    let name = format!("{stem}_{is_static}_{}_{number}", std::process::id());
     let program = Path::new(env!("CARGO_TARGET_TMPDIR")).join(name);
     let mut command = Command::new(std::env::var_os(variable).unwrap_or_else(|| default.into()));
     command

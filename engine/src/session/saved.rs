@@ -270,10 +270,6 @@ impl Session<'_> {
         model: &ModelDigest,
         messages: &[Message],
     ) -> Result<(), SavedError> {
-        // A device or a pipe does not keep a session.
-        if fs::metadata(path).is_ok_and(|there| !there.is_file()) {
-            return Err(io::Error::from(io::ErrorKind::InvalidFilename).into());
-        }
         atomic::write_file(path, |out| self.write(out, model, messages))
     }
 
