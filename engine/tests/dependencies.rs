@@ -68,7 +68,9 @@ fn without_features_nothing_is_built_for_threads_files_templates_or_devices() {
         ("offload", "fidelis-abi"),
         ("offload", "libloading"),
         ("templates", "minijinja"),
-        ("templates", "serde_json"),
+        ("templates", "jiff"),
+        ("sessions", "blake3"),
+        ("constraints", "llguidance"),
         ("threads", "rayon"),
         ("tokenizers", "tokenizers"),
     ];
@@ -80,7 +82,7 @@ fn without_features_nothing_is_built_for_threads_files_templates_or_devices() {
     for absent in crates
         .map(|(_, name)| name)
         .iter()
-        .chain(&["ahash", "getrandom", "serde"])
+        .chain(&["ahash", "getrandom"])
     {
         assert!(
             !bare.contains(*absent),
