@@ -50,17 +50,17 @@ fn remember_key(head: u32, group: u32, four: u32) {
         if first + i < step.position || first + i >= end {
             continue;
         }
-        let from = ((first + i - step.position) * CACHE_HEADS + head) * KEY_WIDTH + 32u * group;
+        let element = ((first + i - step.position) * CACHE_HEADS + head) * KEY_WIDTH + 32u * group;
         var most = 0u;
         for (var d = 0u; d < 32u; d += 1u) {
-            most = max(most, bitcast<u32>(key[from + d]) & 0x7fffffffu);
+            most = max(most, bitcast<u32>(key[element + d]) & 0x7fffffffu);
         }
         report(most);
         keys[key_scale_at(head, slot + i, group)] = bitcast<u32>(divide(bitcast<f32>(most), 127.0));
         let by = factors(most);
         for (var d = 0u; d < 32u; d += 1u) {
             let word = keys[at + 32u * d];
-            keys[at + 32u * d] = (word & ~(0xffu << (8u * i))) | (byte(key[from + d], by) << (8u * i));
+            keys[at + 32u * d] = (word & ~(0xffu << (8u * i))) | (byte(key[element + d], by) << (8u * i));
         }
     }
 }
