@@ -4,16 +4,19 @@
 //! is the same as ever. Once the answer is complete and nothing may follow, it ends; while more may follow, the model's own end is allowed
 //! where the answer is complete.
 //!
-//! ```no_run
+//! ```
+//! # #[cfg(feature = "constraints")]
+//! # fn answer(
+//! #     tokenizer: &fidelis_engine::text::Tokenizer,
+//! #     session: &mut fidelis_engine::session::Session<'_>,
+//! #     prompt: &[u32],
+//! # ) -> Result<(), Box<dyn std::error::Error>> {
 //! # use fidelis_engine::constrain::{Constraint, Form, Tokens};
-//! # use fidelis_engine::session::{Limits, Session};
-//! # use fidelis_engine::text::Tokenizer;
+//! # use fidelis_engine::session::Limits;
 //! # use std::ops::ControlFlow;
-//! # fn main() -> Result<(), Box<dyn std::error::Error>> {
-//! # let (tokenizer, mut session, prompt): (Tokenizer, Session, Vec<u32>) = todo!();
-//! let tokens = Tokens::new(&tokenizer)?; // once a model
+//! let tokens = Tokens::new(tokenizer)?; // once a model
 //! let constraint = Constraint::new(&tokens, &Form::Regex("yes|no".to_owned()))?; // once a form
-//! let reply = session.reply(&prompt, Limits::default(), |_, _| ControlFlow::Continue(()))?;
+//! let reply = session.reply(prompt, Limits::default(), |_, _| ControlFlow::Continue(()))?;
 //! for piece in reply.constrained(constraint.clone()) {
 //!     print!("{}", piece?.text);
 //! }

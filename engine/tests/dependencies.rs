@@ -69,7 +69,6 @@ fn without_features_nothing_is_built_for_threads_files_templates_or_devices() {
         ("offload", "libloading"),
         ("templates", "minijinja"),
         ("templates", "jiff"),
-        ("sessions", "blake3"),
         ("constraints", "llguidance"),
         ("threads", "rayon"),
         ("tokenizers", "tokenizers"),
