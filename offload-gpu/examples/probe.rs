@@ -1,4 +1,4 @@
-//! Measures a model on a device: `probe MODEL.gguf [--device N] [--context N] [--batch N] [--from N] [--keep FOLDER] [--tier f32] [--check]`.
+//! Measures a model on a device: `probe MODEL.gguf [--device N] [--context N] [--batch N] [--from N] [--keep FOLDER] [--cache q8_0|f32] [--tier f32] [--check]`.
 //!
 //! Prints how fast weights go up, prompts are read (512 tokens) and tokens are made (with the logits read back, with the token
 //! chosen on the device, and without waiting for it), then the time of each kind of kernel. With `--check`, how far the logits are from the processor's.
@@ -6,7 +6,10 @@
 #[path = "../tests/models/translate.rs"]
 mod translate;
 
-use fidelis_engine::backend::{CpuBackend, CpuSettings, Logits, Step as CpuStep, Tier as CpuTier};
+use fidelis_engine::backend::{
+    CacheFormat as CpuCacheFormat, CpuBackend, CpuSettings, Logits, Step as CpuStep,
+    Tier as CpuTier,
+};
 use fidelis_engine::gguf::File;
 use fidelis_engine::model::Model;
 use fidelis_offload_gpu::device::{Gpu, reports};
@@ -46,9 +49,18 @@ fn main() -> Result<(), Box<dyn Error>> {
     } else {
         Tier::Fast
     };
+    let text = |name: &str| {
+        let at = arguments.iter().position(|argument| argument == name)?;
+        arguments.get(at + 1).map(String::as_str)
+    };
+    let (cache, remembered) = match text("--cache") {
+        None | Some("f16") => (CacheFormat::F16, CpuCacheFormat::F16),
+        Some("f32") => (CacheFormat::F32, CpuCacheFormat::F32),
+        Some("q8_0") => (CacheFormat::Q8_0, CpuCacheFormat::Q8_0),
+        Some(other) => return Err(format!("--cache {other} is not f16, f32 or q8_0").into()),
+    };
     let start = Instant::now();
-    let at = arguments.iter().position(|argument| argument == "--keep");
-    let kept = at.and_then(|at| arguments.get(at + 1)).map(Path::new);
+    let kept = text("--keep").map(Path::new);
     let gpu = Gpu::open_keeping(option(&arguments, "--device", 0)?, kept)?;
     println!("open {:?}, {:?}", start.elapsed(), gpu.abilities);
     let file = File::open(Path::new(path))?;
@@ -63,7 +75,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     );
     let settings = Settings {
         tier,
-        cache: CacheFormat::F16,
+        cache,
         context,
         batch,
         wanted: 1,
@@ -164,7 +176,7 @@ fn main() -> Result<(), Box<dyn Error>> {
         );
     }
     if arguments.iter().any(|argument| argument == "--check") {
-        check(&gpu, &model, &weights, tier)?;
+        check(&gpu, &model, &weights, tier, (cache, remembered))?;
     }
     Ok(())
 }
@@ -187,6 +199,7 @@ fn check(
     model: &Model<'_>,
     weights: &[fidelis_offload_gpu::memory::Weight],
     tier: Tier,
+    (cache, remembered): (CacheFormat, CpuCacheFormat),
 ) -> Result<(), Box<dyn Error>> {
     let vocabulary = model.config.vocabulary;
     let tokens: Vec<u32> = (0..150)
@@ -194,7 +207,7 @@ fn check(
         .collect();
     let settings = Settings {
         tier,
-        cache: CacheFormat::F16,
+        cache,
         context: 256,
         batch: 100,
         wanted: 100,
@@ -222,6 +235,7 @@ fn check(
             Tier::Fast => CpuTier::Fast,
             Tier::F32 => CpuTier::F32,
         },
+        cache: remembered,
         ..CpuSettings::new(256)?
     };
     let mut backend = CpuBackend::new(&model.graph, &cpu)?;

@@ -18,10 +18,8 @@
    everything that you do not mean to 0 only where 0 is the default. A smaller one than the library's is taken with defaults for the rest; a
    larger one if what the library does not know is 0, and else refused. NULL parameters are the defaults.
 
-   Threads. Any function may be called from any thread. A model may be used by any number of threads at a time. A session or a sampler is used by
-   one thread at a time, not always the same one: a second call meanwhile, also from a callback of the first, is FIDELIS_BUSY. A session and a model
-   may be freed while others of the same model are in use. Callbacks are called by the calling thread, within the call, and must not
-   unwind or longjmp. What fidelis_..._free is given must not be used any more.
+   Threads. Each function says who may call it when. A second call that uses a session or a sampler meanwhile, also from a callback of the first,
+   is FIDELIS_BUSY. Callbacks are called within the call, and must not unwind or longjmp.
 
    Results. One model file, one list of token ids, one tier and one cache give the same logits, bit for bit, for every level, number of threads and batch. */
 
@@ -257,6 +255,9 @@ typedef struct fidelis_session_params {
   const char *level;
   // Jinja source, or the name of a known chat format, in place of the file's template; NULL: the file's.
   const char *chat_template;
+  // Bytes of memory that the session may take besides the model's file; 0: any number. Fewer tokens together, then keys and values as bytes,
+  // then fewer positions are chosen to fit, where the setting is 0 above; FIDELIS_OUT_OF_MEMORY, with the arithmetic, if that is not enough.
+  uint64_t memory_bytes;
 } fidelis_session_params;
 
 // Asked before every batch of a prompt and before every token of an answer. Not 0 breaks off.
@@ -371,17 +372,24 @@ typedef struct fidelis_profile {
 // Anything else.
 #define FIDELIS_INTERNAL 15
 
+// The file is no saved session, is damaged, or is of another model or of other settings; the message says which.
+#define FIDELIS_BAD_SESSION 16
+
 #ifdef __cplusplus
 extern "C" {
 #endif // __cplusplus
 
 // The defaults.
+//
+// Threads: any, at any time.
 FIDELIS_API struct fidelis_answer_params fidelis_answer_default_params(void);
 
 // Reads a text of `length` bytes and begins to go on from it; fidelis_session_next gives the pieces.
 //
 // The text is the whole of what the session is to have read: what it shares with what was read before is not read again. Names of control tokens in it
 // are those tokens. A sampler of NULL always takes the likeliest token. An answer that was being made is over.
+//
+// Threads: any, one at a time per session and per sampler; FIDELIS_BUSY while another call uses either.
 FIDELIS_API
 fidelis_status fidelis_session_prompt(struct fidelis_session *session,
                                       struct fidelis_sampler *sampler,
@@ -391,6 +399,8 @@ fidelis_status fidelis_session_prompt(struct fidelis_session *session,
                                       struct fidelis_error *error);
 
 // The same for token ids.
+//
+// Threads: any, one at a time per session and per sampler; FIDELIS_BUSY while another call uses either.
 FIDELIS_API
 fidelis_status fidelis_session_prompt_tokens(struct fidelis_session *session,
                                              struct fidelis_sampler *sampler,
@@ -402,6 +412,8 @@ fidelis_status fidelis_session_prompt_tokens(struct fidelis_session *session,
 // The same for a whole conversation, written out by the chat template and open for the assistant's next turn.
 //
 // Give all messages so far each time, the answers among them: only what is new is read. FIDELIS_TEMPLATE: there is no template, or it fails.
+//
+// Threads: any, one at a time per session and per sampler; FIDELIS_BUSY while another call uses either.
 FIDELIS_API
 fidelis_status fidelis_session_chat(struct fidelis_session *session,
                                     struct fidelis_sampler *sampler,
@@ -413,6 +425,8 @@ fidelis_status fidelis_session_chat(struct fidelis_session *session,
 // The next piece of the answer. The last one has a stop, and after it there is no answer any more: FIDELIS_INVALID.
 //
 // After FIDELIS_ABORTED and FIDELIS_BUSY the answer can be gone on with, after other failures it is over.
+//
+// Threads: any, one at a time per session and per sampler; FIDELIS_BUSY while another call uses either.
 FIDELIS_API
 fidelis_status fidelis_session_next(struct fidelis_session *session,
                                     struct fidelis_piece *piece,
@@ -421,6 +435,8 @@ fidelis_status fidelis_session_next(struct fidelis_session *session,
 // Gives every piece of the answer to `reader`, until the last or until it wants no more; *stop says why it ended. `stop` may be NULL.
 //
 // The reader may use the session. An answer that it did not want more of can be gone on with.
+//
+// Threads: any, one at a time per session and per sampler; FIDELIS_BUSY while another call uses either. reader is called by this thread.
 FIDELIS_API
 fidelis_status fidelis_session_read(struct fidelis_session *session,
                                     fidelis_reader reader,
@@ -429,24 +445,36 @@ fidelis_status fidelis_session_read(struct fidelis_session *session,
                                     struct fidelis_error *error);
 
 // Ends an answer before its end; what was read stays read. Nothing happens if there is none.
+//
+// Threads: any, one at a time per session; FIDELIS_BUSY while another call uses it.
 FIDELIS_API fidelis_status fidelis_session_end_answer(struct fidelis_session *session, struct fidelis_error *error);
 
 // The library's version, such as "0.1.0". Never freed.
+//
+// Threads: any, at any time.
 FIDELIS_API const char *fidelis_version(void);
 
 // How the library was built: version, machine, system, profile. Never freed.
+//
+// Threads: any, at any time.
 FIDELIS_API const char *fidelis_build(void);
 
 // The SIMD levels that this machine can run, from the slowest to the fastest, separated by commas. Never freed.
+//
+// Threads: any, at any time.
 FIDELIS_API const char *fidelis_levels(void);
 
 // The defaults: no callback.
+//
+// Threads: any, at any time.
 FIDELIS_API struct fidelis_model_params fidelis_model_default_params(void);
 
 // Loads a GGUF file; of a split one the first part (…-00001-of-0000N.gguf). `path` ends with NUL.
 //
 // The file is mapped, and weights are read when they are first used: it must not be changed or cut until the model and its sessions are freed.
 // *model is to be freed by fidelis_model_free; NULL after a failure.
+//
+// Threads: any, at any time. progress is called by this thread.
 FIDELIS_API
 fidelis_status fidelis_model_open(const char *path,
                                   const struct fidelis_model_params *params,
@@ -457,6 +485,8 @@ fidelis_status fidelis_model_open(const char *path,
 //
 // `bytes` are not copied: they must stay where they are, unchanged, until the model and all its sessions are freed.
 // *model is to be freed by fidelis_model_free; NULL after a failure.
+//
+// Threads: any, at any time. progress is called by this thread.
 FIDELIS_API
 fidelis_status fidelis_model_from_memory(const uint8_t *bytes,
                                          size_t length,
@@ -465,24 +495,36 @@ fidelis_status fidelis_model_from_memory(const uint8_t *bytes,
                                          struct fidelis_error *error);
 
 // Frees a model; NULL does nothing. Its sessions and samplers may be freed later: the file goes with the last session.
+//
+// Threads: any; no other call may use the model handle meanwhile or later. Its sessions and samplers stay usable.
 FIDELIS_API void fidelis_model_free(struct fidelis_model *model);
 
 // What is known of a model.
+//
+// Threads: any number at a time may use the model.
 FIDELIS_API
 fidelis_status fidelis_model_get_info(const struct fidelis_model *model,
                                       struct fidelis_model_info *info,
                                       struct fidelis_error *error);
 
 // The model's name, or its architecture; valid as long as the model. NULL if the model is NULL.
+//
+// Threads: any number at a time may use the model.
 FIDELIS_API const char *fidelis_model_name(const struct fidelis_model *model);
 
 // The name of the model's architecture, such as "llama"; valid as long as the model. NULL if the model is NULL.
+//
+// Threads: any number at a time may use the model.
 FIDELIS_API const char *fidelis_model_architecture(const struct fidelis_model *model);
 
 // The model in one line, for people; valid as long as the model. NULL if the model is NULL.
+//
+// Threads: any number at a time may use the model.
 FIDELIS_API const char *fidelis_model_description(const struct fidelis_model *model);
 
 // A value of the file's metadata as text; `key` ends with NUL. Arrays are given as their length and type. FIDELIS_NOT_FOUND: there is none.
+//
+// Threads: any number at a time may use the model.
 FIDELIS_API
 fidelis_status fidelis_model_metadata(const struct fidelis_model *model,
                                       const char *key,
@@ -492,11 +534,15 @@ fidelis_status fidelis_model_metadata(const struct fidelis_model *model,
                                       struct fidelis_error *error);
 
 // The defaults.
+//
+// Threads: any, at any time.
 FIDELIS_API struct fidelis_sampler_params fidelis_sampler_default_params(void);
 
 // Makes a sampler for the model's vocabulary. It serves sessions of any model with the same vocabulary.
 //
 // *sampler is to be freed by fidelis_sampler_free; NULL after a failure.
+//
+// Threads: any number at a time may use the model.
 FIDELIS_API
 fidelis_status fidelis_sampler_new(const struct fidelis_model *model,
                                    const struct fidelis_sampler_params *params,
@@ -504,9 +550,13 @@ fidelis_status fidelis_sampler_new(const struct fidelis_model *model,
                                    struct fidelis_error *error);
 
 // Frees a sampler; NULL does nothing.
+//
+// Threads: any; no other call may use the handle meanwhile or later.
 FIDELIS_API void fidelis_sampler_free(struct fidelis_sampler *sampler);
 
 // Chooses a token from the session's logits (see fidelis_session_logits) and remembers it for penalties. The session does not read it.
+//
+// Threads: any, one at a time per session and per sampler; FIDELIS_BUSY while another call uses either.
 FIDELIS_API
 fidelis_status fidelis_sampler_choose(struct fidelis_sampler *sampler,
                                       struct fidelis_session *session,
@@ -514,6 +564,8 @@ fidelis_status fidelis_sampler_choose(struct fidelis_sampler *sampler,
                                       struct fidelis_error *error);
 
 // Remembers tokens that were read, for penalties. An answer remembers its prompt by itself.
+//
+// Threads: any, one at a time per sampler; FIDELIS_BUSY while another call uses it.
 FIDELIS_API
 fidelis_status fidelis_sampler_accept(struct fidelis_sampler *sampler,
                                       const uint32_t *tokens,
@@ -521,14 +573,43 @@ fidelis_status fidelis_sampler_accept(struct fidelis_sampler *sampler,
                                       struct fidelis_error *error);
 
 // Forgets the remembered tokens; the random numbers go on.
+//
+// Threads: any, one at a time per sampler; FIDELIS_BUSY while another call uses it.
 FIDELIS_API fidelis_status fidelis_sampler_forget(struct fidelis_sampler *sampler, struct fidelis_error *error);
 
+// Saves what a session has read, its keys and values, and where `sampler` is (NULL: a sampler that takes the likeliest token).
+//
+// The file is the old one or the whole new one, whatever happens. It is bound to the model by its digest, for which the first call for a model reads every byte
+// of it. Of an answer that is being made the newest token is not saved, since it is not read yet.
+//
+// Threads: any, one at a time per session and per sampler; FIDELIS_BUSY while another call uses either.
+FIDELIS_API
+fidelis_status fidelis_session_save(struct fidelis_session *session,
+                                    struct fidelis_sampler *sampler,
+                                    const char *path,
+                                    struct fidelis_error *error);
+
+// Goes on where a session was saved, bit for bit; `sampler` (NULL: none) becomes what it was there. What the session has read is forgotten, and an answer is over.
+//
+// Tier and cache must be those of the session that was saved; threads, level, batch and context may be others. FIDELIS_BAD_SESSION: nothing changed.
+//
+// Threads: any, one at a time per session and per sampler; FIDELIS_BUSY while another call uses either.
+FIDELIS_API
+fidelis_status fidelis_session_restore(struct fidelis_session *session,
+                                       struct fidelis_sampler *sampler,
+                                       const char *path,
+                                       struct fidelis_error *error);
+
 // The defaults.
+//
+// Threads: any, at any time.
 FIDELIS_API struct fidelis_session_params fidelis_session_default_params(void);
 
 // Makes a session that has read nothing. It takes its memory here.
 //
 // *session is to be freed by fidelis_session_free; NULL after a failure.
+//
+// Threads: any number at a time may use the model.
 FIDELIS_API
 fidelis_status fidelis_session_new(const struct fidelis_model *model,
                                    const struct fidelis_session_params *params,
@@ -536,11 +617,15 @@ fidelis_status fidelis_session_new(const struct fidelis_model *model,
                                    struct fidelis_error *error);
 
 // Frees a session; NULL does nothing. One that is freed by a callback of its own call is never freed.
+//
+// Threads: any; no other call may use the handle meanwhile or later.
 FIDELIS_API void fidelis_session_free(struct fidelis_session *session);
 
 // Sets who is asked whether to go on; NULL: nobody. Both pointers must stay valid until another is set or the session is freed.
 //
 // A call that is broken off returns FIDELIS_ABORTED: what was read stays read, and an answer can be gone on with.
+//
+// Threads: any, one at a time per session; FIDELIS_BUSY while another call uses it. abort is called by the thread of the call that asks.
 FIDELIS_API
 fidelis_status fidelis_session_set_abort(struct fidelis_session *session,
                                          fidelis_abort abort,
@@ -550,6 +635,8 @@ fidelis_status fidelis_session_set_abort(struct fidelis_session *session,
 // Reads tokens after those that were read. An answer that was being made is over.
 //
 // FIDELIS_CONTEXT_FULL: nothing was read. After FIDELIS_NON_FINITE fidelis_session_position says what is left.
+//
+// Threads: any, one at a time per session; FIDELIS_BUSY while another call uses it.
 FIDELIS_API
 fidelis_status fidelis_session_feed(struct fidelis_session *session,
                                     const uint32_t *tokens,
@@ -558,6 +645,8 @@ fidelis_status fidelis_session_feed(struct fidelis_session *session,
 
 // The logits of the newest token that was fed; of an answer that is being made, those that its newest token was chosen from.
 // One per token of the vocabulary; *count is how many.
+//
+// Threads: any, one at a time per session; FIDELIS_BUSY while another call uses it.
 FIDELIS_API
 fidelis_status fidelis_session_logits(struct fidelis_session *session,
                                       float *logits,
@@ -569,6 +658,8 @@ fidelis_status fidelis_session_logits(struct fidelis_session *session,
 // the head, not normalised to unit length. *width is how many numbers that is (the model's width); with a capacity of 0 nothing is read.
 //
 // The last token is read on one thread.
+//
+// Threads: any, one at a time per session; FIDELIS_BUSY while another call uses it.
 FIDELIS_API
 fidelis_status fidelis_session_embed(struct fidelis_session *session,
                                      const uint32_t *tokens,
@@ -579,27 +670,37 @@ fidelis_status fidelis_session_embed(struct fidelis_session *session,
                                      struct fidelis_error *error);
 
 // Forgets what was read from `position` on, and ends an answer that was being made. FIDELIS_FORGOTTEN: nothing changed; fidelis_session_reset works always.
+//
+// Threads: any, one at a time per session; FIDELIS_BUSY while another call uses it.
 FIDELIS_API
 fidelis_status fidelis_session_rewind(struct fidelis_session *session,
                                       size_t position,
                                       struct fidelis_error *error);
 
 // Forgets everything that was read.
+//
+// Threads: any, one at a time per session; FIDELIS_BUSY while another call uses it.
 FIDELIS_API fidelis_status fidelis_session_reset(struct fidelis_session *session, struct fidelis_error *error);
 
 // Tokens that are read and remembered. The last token of an answer is often not among them: it is read when the next one is made.
+//
+// Threads: any, one at a time per session; FIDELIS_BUSY while another call uses it.
 FIDELIS_API
 fidelis_status fidelis_session_position(struct fidelis_session *session,
                                         size_t *position,
                                         struct fidelis_error *error);
 
 // What a session runs with.
+//
+// Threads: any, one at a time per session; FIDELIS_BUSY while another call uses it.
 FIDELIS_API
 fidelis_status fidelis_session_profile(struct fidelis_session *session,
                                        struct fidelis_profile *profile,
                                        struct fidelis_error *error);
 
 // The token ids of a text of `length` bytes. `flags` are FIDELIS_TOKENIZE_...; *count is how many ids there are.
+//
+// Threads: any number at a time may use the model.
 FIDELIS_API
 fidelis_status fidelis_tokenize(const struct fidelis_model *model,
                                 const char *source,
@@ -611,6 +712,8 @@ fidelis_status fidelis_tokenize(const struct fidelis_model *model,
                                 struct fidelis_error *error);
 
 // The text of token ids; bytes that are no characters become U+FFFD. A space that encoding puts before the first is taken away.
+//
+// Threads: any number at a time may use the model.
 FIDELIS_API
 fidelis_status fidelis_detokenize(const struct fidelis_model *model,
                                   const uint32_t *tokens,
@@ -621,6 +724,8 @@ fidelis_status fidelis_detokenize(const struct fidelis_model *model,
                                   struct fidelis_error *error);
 
 // The bytes that a token stands for, none for control tokens. They may be a part of a character.
+//
+// Threads: any number at a time may use the model.
 FIDELIS_API
 fidelis_status fidelis_token_piece(const struct fidelis_model *model,
                                    uint32_t token,
@@ -630,6 +735,8 @@ fidelis_status fidelis_token_piece(const struct fidelis_model *model,
                                    struct fidelis_error *error);
 
 // Whether a token ends an answer: *is_end is 1, or 0.
+//
+// Threads: any number at a time may use the model.
 FIDELIS_API
 fidelis_status fidelis_token_is_end(const struct fidelis_model *model,
                                     uint32_t token,

@@ -1,15 +1,15 @@
 //! What a call says when it fails.
 
 use crate::ffi::{
-    FIDELIS_ABORTED, FIDELIS_BAD_MODEL, FIDELIS_BUSY, FIDELIS_CONTEXT_FULL, FIDELIS_INTERNAL,
-    FIDELIS_INVALID, FIDELIS_IO, FIDELIS_NON_FINITE, FIDELIS_OUT_OF_MEMORY, FIDELIS_PANICKED,
-    FIDELIS_TEMPLATE, FIDELIS_UNSUPPORTED, fidelis_status,
+    FIDELIS_ABORTED, FIDELIS_BAD_MODEL, FIDELIS_BAD_SESSION, FIDELIS_BUSY, FIDELIS_CONTEXT_FULL,
+    FIDELIS_INTERNAL, FIDELIS_INVALID, FIDELIS_IO, FIDELIS_NON_FINITE, FIDELIS_OUT_OF_MEMORY,
+    FIDELIS_PANICKED, FIDELIS_TEMPLATE, FIDELIS_UNSUPPORTED, fidelis_status,
 };
 use fidelis_engine::backend::BackendError;
 use fidelis_engine::gguf::GgufError;
 use fidelis_engine::model::ModelError;
 use fidelis_engine::sample::SampleError;
-use fidelis_engine::session::SessionError;
+use fidelis_engine::session::{SavedError, SessionError};
 use fidelis_engine::text::{TemplateError, TextError};
 use fidelis_simd::NoSuchLevel;
 use std::error::Error;
@@ -106,6 +106,7 @@ impl From<BackendError> for Failure {
     fn from(error: BackendError) -> Self {
         let status = match error {
             BackendError::Level(_)
+            | BackendError::CacheTier { .. }
             | BackendError::CacheWidth { .. }
             | BackendError::NotFloats { .. } => FIDELIS_UNSUPPORTED,
             BackendError::Zero { .. } | BackendError::NoTokens | BackendError::Token { .. } => {
@@ -115,7 +116,9 @@ impl From<BackendError> for Failure {
             BackendError::NonFinite { .. } | BackendError::CacheOverflow { .. } => {
                 FIDELIS_NON_FINITE
             }
-            BackendError::Memory { .. } | BackendError::Threads { .. } => FIDELIS_OUT_OF_MEMORY,
+            BackendError::Memory { .. }
+            | BackendError::Budget { .. }
+            | BackendError::Threads { .. } => FIDELIS_OUT_OF_MEMORY,
             _ => FIDELIS_INTERNAL,
         };
         Self::of(status, &error)
@@ -143,5 +146,16 @@ impl From<SessionError> for Failure {
             }
             SessionError::PromptTooLong { .. } => Self::of(FIDELIS_CONTEXT_FULL, &error),
         }
+    }
+}
+
+impl From<SavedError> for Failure {
+    fn from(error: SavedError) -> Self {
+        let status = match error {
+            SavedError::Io(_) => FIDELIS_IO,
+            SavedError::Memory { .. } => FIDELIS_OUT_OF_MEMORY,
+            _ => FIDELIS_BAD_SESSION,
+        };
+        Self::of(status, &error)
     }
 }

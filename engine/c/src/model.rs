@@ -4,11 +4,13 @@ use crate::failure::Failure;
 use crate::ffi::{FIDELIS_ABORTED, FIDELIS_TEMPLATE};
 use fidelis_engine::gguf::{File, Gguf, Value};
 use fidelis_engine::model::{Config, Model};
+use fidelis_engine::session::ModelDigest;
 use fidelis_engine::text::{ChatTemplate, Tokenizer};
 use self_cell::self_cell;
 use std::ffi::CString;
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::ops::ControlFlow;
+use std::sync::OnceLock;
 
 /// Where a model's bytes are.
 pub(crate) enum Source {
@@ -44,6 +46,7 @@ pub(crate) struct Holder {
     pub(crate) parameters: u64,
     /// Bytes of all parts of the file.
     pub(crate) bytes: u64,
+    digest: OnceLock<ModelDigest>,
 }
 
 /// Told how far loading is, from 0 to 1; may break it off.
@@ -99,12 +102,21 @@ impl Holder {
             vocabulary: fingerprint(&parts.tokenizer),
             parameters,
             bytes,
+            digest: OnceLock::new(),
             cell,
         }
     }
 
     pub(crate) fn parts(&self) -> &Parts<'_> {
         self.cell.borrow_dependent()
+    }
+
+    /// What saved sessions know the model by; every byte is read the first time.
+    pub(crate) fn digest(&self) -> &ModelDigest {
+        self.digest.get_or_init(|| match self.cell.borrow_owner() {
+            Source::File(file) => ModelDigest::of(&file.parts().collect::<Vec<_>>()),
+            Source::Memory(bytes) => ModelDigest::of(&[bytes]),
+        })
     }
 
     /// Positions, if no number is asked for: those that the model was trained for, up to 4096.

@@ -4,17 +4,25 @@ use crate::failure::Failure;
 use crate::ffi::{FIDELIS_ABORTED, FIDELIS_FORGOTTEN};
 use crate::model::Holder;
 use crate::sampler::Chooser;
+use fidelis_engine::backend::budget::{self, Free};
 use fidelis_engine::backend::{CpuBackend, CpuSettings, Observer};
 use fidelis_engine::model::Model;
 use fidelis_engine::sample::Sampler;
-use fidelis_engine::session::{Limits, Paused, Session, Stop};
+use fidelis_engine::session::{Limits, Paused, Saved, Session, Stop};
 use fidelis_engine::text::{Bos, ChatTemplate, Message, Specials};
 use self_cell::self_cell;
 use std::ops::ControlFlow;
+use std::path::Path;
 use std::sync::Arc;
 
 /// Asked whether to go on.
 pub(crate) type Abort = Box<dyn Fn() -> bool + Send>;
+
+/// Bytes that a session may take, and what may be chosen to that end.
+pub(crate) struct Budget {
+    pub(crate) bytes: usize,
+    pub(crate) free: Free,
+}
 
 /// What borrows from the model.
 struct State<'a> {
@@ -59,9 +67,14 @@ impl Conversation {
     /// A session that has read nothing.
     pub(crate) fn new(
         model: Arc<Holder>,
-        settings: CpuSettings,
+        mut settings: CpuSettings,
+        budget: Option<Budget>,
         template: Option<String>,
     ) -> Result<Self, Failure> {
+        if let Some(Budget { bytes, free }) = budget {
+            let graph = Model::read_for_context(&model.parts().gguf, settings.context)?.graph;
+            settings = budget::fit(&graph, &settings, free, bytes)?;
+        }
         let compiled = template
             .as_deref()
             .map(|source| model.template(Some(source)))
@@ -278,6 +291,43 @@ impl Conversation {
         self.logits.clear();
         self.cell
             .with_dependent_mut(|_, state| state.session.clear());
+    }
+
+    /// Writes what was read, and where the sampler is, to a file.
+    pub(crate) fn save(&mut self, path: &Path, chooser: Option<&Chooser>) -> Result<(), Failure> {
+        if let Some(chooser) = chooser {
+            chooser.check(self.model())?;
+        }
+        let digest = *self.model().digest();
+        self.cell.with_dependent_mut(|_, state| {
+            choosing(&mut state.session, chooser, |session| {
+                Ok(session.save(path, &digest, &[])?)
+            })
+        })
+    }
+
+    /// Goes on where a file was saved; a sampler becomes what it was there.
+    pub(crate) fn restore(
+        &mut self,
+        path: &Path,
+        chooser: Option<&Chooser>,
+    ) -> Result<(), Failure> {
+        if let Some(chooser) = chooser {
+            chooser.check(self.model())?;
+        }
+        let saved = Saved::open(path)?;
+        let digest = *self.model().digest();
+        self.cell.with_dependent_mut(|_, state| {
+            choosing(&mut state.session, chooser, |session| {
+                Ok(match chooser {
+                    Some(_) => session.restore(&saved, &digest)?,
+                    None => session.restore_text(&saved, &digest)?,
+                })
+            })
+        })?;
+        self.end();
+        self.logits.clear();
+        Ok(())
     }
 
     fn check_tokens(&self, tokens: &[u32]) -> Result<(), Failure> {

@@ -213,3 +213,129 @@ fn two_threads_use_one_model_at_once_and_get_the_bits_of_one() {
         }
     });
 }
+
+/// Tokens that are read and chosen one by one.
+fn choose(session: *mut fidelis_session, sampler: *mut fidelis_sampler, count: usize) -> Vec<u32> {
+    let mut token = 0;
+    let mut one = || {
+        ok!(fidelis_sampler_choose(sampler, session, &raw mut token));
+        ok!(fidelis_session_feed(session, &raw const token, 1));
+        token
+    };
+    (0..count).map(|_| one()).collect()
+}
+
+#[test]
+#[cfg_attr(miri, ignore = "it writes files, and threads digest the model")]
+fn a_saved_session_goes_on_with_its_sampler() {
+    let loaded = Loaded::new(Kind::Gemma3);
+    let folder = std::env::temp_dir().join(format!("fidelis-c-saved-{}", std::process::id()));
+    std::fs::create_dir_all(&folder).expect("a folder");
+    let file = |name: &str| {
+        std::ffi::CString::new(folder.join(name).to_str().expect("UTF-8")).expect("no NUL")
+    };
+    let (session, restored) = (loaded.session(1), loaded.session(2));
+    let mut params = fidelis_sampler_default_params();
+    (params.temperature, params.seed, params.repeat_penalty) = (1.5, 7, 1.3);
+    let (mut sampler, mut other) = (null_mut(), null_mut());
+    ok!(fidelis_sampler_new(
+        loaded.0,
+        &raw const params,
+        &raw mut sampler
+    ));
+    ok!(fidelis_sampler_new(loaded.0, null(), &raw mut other));
+    ok!(fidelis_session_feed(session, [1, 40, 8].as_ptr(), 3));
+    choose(session, sampler, 4);
+    let path = file("saved");
+    ok!(fidelis_session_save(session, sampler, path.as_ptr()));
+    // What has read something else, with another sampler.
+    ok!(fidelis_session_feed(restored, [9, 9].as_ptr(), 2));
+    ok!(fidelis_session_restore(restored, other, path.as_ptr()));
+    let mut position = 0;
+    ok!(fidelis_session_position(restored, &raw mut position));
+    assert_eq!(position, 7);
+    for session in [session, restored] {
+        ok!(fidelis_session_feed(session, [5].as_ptr(), 1));
+    }
+    assert_eq!(choose(restored, other, 8), choose(session, sampler, 8));
+
+    // Another model, a file that was cut, one that is none, and one that is not there: nothing changes.
+    let stranger = Loaded::new(Kind::Llama);
+    let strange = stranger.session(1);
+    fails!(
+        FIDELIS_BAD_SESSION,
+        fidelis_session_restore(strange, null_mut(), path.as_ptr())
+    );
+    let whole = std::fs::read(folder.join("saved")).expect("it was saved");
+    for (name, bytes) in [("cut", &whole[..whole.len() - 1]), ("none", b"GGUF")] {
+        std::fs::write(folder.join(name), bytes).expect("a file");
+        fails!(
+            FIDELIS_BAD_SESSION,
+            fidelis_session_restore(restored, other, file(name).as_ptr())
+        );
+    }
+    fails!(
+        FIDELIS_IO,
+        fidelis_session_restore(restored, other, file("absent").as_ptr())
+    );
+    fails!(
+        FIDELIS_IO,
+        fidelis_session_save(restored, other, file("no/folder").as_ptr())
+    );
+    ok!(fidelis_session_position(restored, &raw mut position));
+    assert_eq!(position, 16);
+    // SAFETY: they are not used any more.
+    unsafe {
+        for session in [session, restored, strange] {
+            fidelis_session_free(session);
+        }
+        fidelis_sampler_free(sampler);
+        fidelis_sampler_free(other);
+    }
+    std::fs::remove_dir_all(folder).expect("removed");
+}
+
+#[test]
+fn memory_is_a_budget() {
+    let loaded = Loaded::new(Kind::Llama);
+    let profile = |params: &fidelis_session_params| {
+        let mut session = null_mut();
+        ok!(fidelis_session_new(
+            loaded.0,
+            &raw const *params,
+            &raw mut session
+        ));
+        let mut profile = fidelis_profile {
+            struct_size: size_of::<fidelis_profile>() as u32,
+            context: 0,
+            threads: 0,
+            batch: 0,
+            tier: FIDELIS_TIER_FAST,
+            cache: FIDELIS_CACHE_F16,
+            memory_bytes: 0,
+            level: null(),
+            sampling: null(),
+        };
+        ok!(fidelis_session_profile(session, &raw mut profile));
+        // SAFETY: it is not used any more.
+        unsafe { fidelis_session_free(session) };
+        profile
+    };
+    let mut params = fidelis_session_default_params();
+    params.threads = 1;
+    let free = profile(&params);
+    // It says what it takes, and with less it takes less.
+    params.memory_bytes = free.memory_bytes / 2;
+    let less = profile(&params);
+    assert!(less.memory_bytes <= params.memory_bytes);
+    assert!(less.batch < free.batch || less.cache != free.cache || less.context < free.context);
+    // What is asked for is not changed.
+    (params.context, params.batch) = (free.context, free.batch);
+    params.cache = FIDELIS_CACHE_F32;
+    let mut session = null_mut();
+    fails!(
+        FIDELIS_OUT_OF_MEMORY,
+        fidelis_session_new(loaded.0, &raw const params, &raw mut session)
+    );
+    assert!(session.is_null());
+}

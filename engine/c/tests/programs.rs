@@ -171,7 +171,8 @@ fn misuse_gives_errors() {
     let Some(program) = compiled("tests/programs/misuse.c", C, false) else {
         return;
     };
-    let output = run(&program, &[&demo("llama"), &demo("gemma3")], "");
+    let saved = program.with_extension("saved");
+    let output = run(&program, &[&demo("llama"), &demo("gemma3"), &saved], "");
     let said = String::from_utf8_lossy(&output.stdout);
     assert!(output.status.success(), "{said}{output:?}");
     assert!(said.ends_with(" checks, 0 failures\n"), "{said}");

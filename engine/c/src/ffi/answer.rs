@@ -1,12 +1,11 @@
 //! Answers, piece by piece.
 
-use super::pointer::{elements, guard, one, put, text, texts};
+use super::pointer::{elements, guard, one, optional_one, put, text, texts};
 use super::sampler::fidelis_sampler;
 use super::session::fidelis_session;
 use super::sized::{self, Growing};
 use super::status::{FIDELIS_NO_TOKEN, FIDELIS_NUL_ENDED, fidelis_error, fidelis_status};
 use crate::failure::Failure;
-use crate::sampler::Chooser;
 use crate::session::{Conversation, Part};
 use fidelis_engine::session::{Limits, Stop};
 use fidelis_engine::text::Message;
@@ -83,6 +82,8 @@ pub type fidelis_reader =
     Option<unsafe extern "C" fn(piece: *const fidelis_piece, user: *mut c_void) -> c_int>;
 
 /// The defaults.
+///
+/// Threads: any, at any time.
 #[unsafe(no_mangle)]
 pub extern "C" fn fidelis_answer_default_params() -> fidelis_answer_params {
     fidelis_answer_params {
@@ -128,18 +129,14 @@ unsafe fn begin(
 ) -> fidelis_status {
     guard(error, || {
         // SAFETY: the caller's promise.
-        let (session, limits) =
-            unsafe { (one(session.cast_const(), "the session")?, limits(params)?) };
-        let chooser: Option<Chooser> = if sampler.is_null() {
-            None
-        } else {
-            // SAFETY: the caller's promise.
-            Some(
-                unsafe { one(sampler.cast_const(), "the sampler") }?
-                    .0
-                    .clone(),
+        let (session, sampler, limits) = unsafe {
+            (
+                one(session.cast_const(), "the session")?,
+                optional_one(sampler.cast_const(), "the sampler")?,
+                limits(params)?,
             )
         };
+        let chooser = sampler.map(|sampler| sampler.0.clone());
         let mut conversation = session.lock()?;
         let ids = prompt(&mut conversation)?;
         conversation.begin(&ids, limits, chooser)
@@ -150,6 +147,8 @@ unsafe fn begin(
 ///
 /// The text is the whole of what the session is to have read: what it shares with what was read before is not read again. Names of control tokens in it
 /// are those tokens. A sampler of NULL always takes the likeliest token. An answer that was being made is over.
+///
+/// Threads: any, one at a time per session and per sampler; FIDELIS_BUSY while another call uses either.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn fidelis_session_prompt(
     session: *mut fidelis_session,
@@ -168,6 +167,8 @@ pub unsafe extern "C" fn fidelis_session_prompt(
 }
 
 /// The same for token ids.
+///
+/// Threads: any, one at a time per session and per sampler; FIDELIS_BUSY while another call uses either.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn fidelis_session_prompt_tokens(
     session: *mut fidelis_session,
@@ -188,6 +189,8 @@ pub unsafe extern "C" fn fidelis_session_prompt_tokens(
 /// The same for a whole conversation, written out by the chat template and open for the assistant's next turn.
 ///
 /// Give all messages so far each time, the answers among them: only what is new is read. FIDELIS_TEMPLATE: there is no template, or it fails.
+///
+/// Threads: any, one at a time per session and per sampler; FIDELIS_BUSY while another call uses either.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn fidelis_session_chat(
     session: *mut fidelis_session,
@@ -215,6 +218,8 @@ pub unsafe extern "C" fn fidelis_session_chat(
 /// The next piece of the answer. The last one has a stop, and after it there is no answer any more: FIDELIS_INVALID.
 ///
 /// After FIDELIS_ABORTED and FIDELIS_BUSY the answer can be gone on with, after other failures it is over.
+///
+/// Threads: any, one at a time per session and per sampler; FIDELIS_BUSY while another call uses either.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn fidelis_session_next(
     session: *mut fidelis_session,
@@ -235,6 +240,8 @@ pub unsafe extern "C" fn fidelis_session_next(
 /// Gives every piece of the answer to `reader`, until the last or until it wants no more; *stop says why it ended. `stop` may be NULL.
 ///
 /// The reader may use the session. An answer that it did not want more of can be gone on with.
+///
+/// Threads: any, one at a time per session and per sampler; FIDELIS_BUSY while another call uses either. reader is called by this thread.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn fidelis_session_read(
     session: *mut fidelis_session,
@@ -267,6 +274,8 @@ pub unsafe extern "C" fn fidelis_session_read(
 }
 
 /// Ends an answer before its end; what was read stays read. Nothing happens if there is none.
+///
+/// Threads: any, one at a time per session; FIDELIS_BUSY while another call uses it.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn fidelis_session_end_answer(
     session: *mut fidelis_session,

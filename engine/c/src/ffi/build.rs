@@ -6,6 +6,8 @@ use std::ffi::{CString, c_char};
 use std::sync::OnceLock;
 
 /// The library's version, such as "0.1.0". Never freed.
+///
+/// Threads: any, at any time.
 #[unsafe(no_mangle)]
 pub extern "C" fn fidelis_version() -> *const c_char {
     const VERSION: &str = concat!(env!("CARGO_PKG_VERSION"), "\0");
@@ -13,6 +15,8 @@ pub extern "C" fn fidelis_version() -> *const c_char {
 }
 
 /// How the library was built: version, machine, system, profile. Never freed.
+///
+/// Threads: any, at any time.
 #[unsafe(no_mangle)]
 pub extern "C" fn fidelis_build() -> *const c_char {
     static BUILD: OnceLock<CString> = OnceLock::new();
@@ -32,6 +36,8 @@ pub extern "C" fn fidelis_build() -> *const c_char {
 }
 
 /// The SIMD levels that this machine can run, from the slowest to the fastest, separated by commas. Never freed.
+///
+/// Threads: any, at any time.
 #[unsafe(no_mangle)]
 pub extern "C" fn fidelis_levels() -> *const c_char {
     static LEVELS: OnceLock<CString> = OnceLock::new();

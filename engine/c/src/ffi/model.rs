@@ -68,6 +68,8 @@ unsafe impl Growing for fidelis_model_info {}
 const _: () = assert!(size_of::<fidelis_model_info>() == 48);
 
 /// The defaults: no callback.
+///
+/// Threads: any, at any time.
 #[unsafe(no_mangle)]
 pub extern "C" fn fidelis_model_default_params() -> fidelis_model_params {
     fidelis_model_params {
@@ -82,6 +84,8 @@ pub extern "C" fn fidelis_model_default_params() -> fidelis_model_params {
 ///
 /// The file is mapped, and weights are read when they are first used: it must not be changed or cut until the model and its sessions are freed.
 /// *model is to be freed by fidelis_model_free; NULL after a failure.
+///
+/// Threads: any, at any time. progress is called by this thread.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn fidelis_model_open(
     path: *const c_char,
@@ -104,6 +108,8 @@ pub unsafe extern "C" fn fidelis_model_open(
 ///
 /// `bytes` are not copied: they must stay where they are, unchanged, until the model and all its sessions are freed.
 /// *model is to be freed by fidelis_model_free; NULL after a failure.
+///
+/// Threads: any, at any time. progress is called by this thread.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn fidelis_model_from_memory(
     bytes: *const u8,
@@ -145,6 +151,8 @@ unsafe fn load(
 }
 
 /// Frees a model; NULL does nothing. Its sessions and samplers may be freed later: the file goes with the last session.
+///
+/// Threads: any; no other call may use the model handle meanwhile or later. Its sessions and samplers stay usable.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn fidelis_model_free(model: *mut fidelis_model) {
     // SAFETY: the header's rules.
@@ -152,6 +160,8 @@ pub unsafe extern "C" fn fidelis_model_free(model: *mut fidelis_model) {
 }
 
 /// What is known of a model.
+///
+/// Threads: any number at a time may use the model.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn fidelis_model_get_info(
     model: *const fidelis_model,
@@ -181,6 +191,8 @@ pub unsafe extern "C" fn fidelis_model_get_info(
 }
 
 /// The model's name, or its architecture; valid as long as the model. NULL if the model is NULL.
+///
+/// Threads: any number at a time may use the model.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn fidelis_model_name(model: *const fidelis_model) -> *const c_char {
     // SAFETY: the header's rules.
@@ -188,6 +200,8 @@ pub unsafe extern "C" fn fidelis_model_name(model: *const fidelis_model) -> *con
 }
 
 /// The name of the model's architecture, such as "llama"; valid as long as the model. NULL if the model is NULL.
+///
+/// Threads: any number at a time may use the model.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn fidelis_model_architecture(model: *const fidelis_model) -> *const c_char {
     // SAFETY: the header's rules.
@@ -195,6 +209,8 @@ pub unsafe extern "C" fn fidelis_model_architecture(model: *const fidelis_model)
 }
 
 /// The model in one line, for people; valid as long as the model. NULL if the model is NULL.
+///
+/// Threads: any number at a time may use the model.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn fidelis_model_description(model: *const fidelis_model) -> *const c_char {
     // SAFETY: the header's rules.
@@ -214,6 +230,8 @@ unsafe fn said(model: *const fidelis_model, what: fn(&Holder) -> &CString) -> *c
 }
 
 /// A value of the file's metadata as text; `key` ends with NUL. Arrays are given as their length and type. FIDELIS_NOT_FOUND: there is none.
+///
+/// Threads: any number at a time may use the model.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn fidelis_model_metadata(
     model: *const fidelis_model,

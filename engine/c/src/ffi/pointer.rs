@@ -128,6 +128,22 @@ pub(super) unsafe fn text<'a>(
     })
 }
 
+/// The one that `pointer` points to; NULL is none.
+///
+/// # Safety
+///
+/// As for [`one`].
+pub(super) unsafe fn optional_one<'a, T>(
+    pointer: *const T,
+    what: &str,
+) -> Result<Option<&'a T>, Failure> {
+    if pointer.is_null() {
+        return Ok(None);
+    }
+    // SAFETY: the caller's promise.
+    unsafe { one(pointer, what) }.map(Some)
+}
+
 /// A text that ends with NUL; NULL is none.
 ///
 /// # Safety

@@ -96,6 +96,8 @@ unsafe impl Growing for fidelis_sampler_params {}
 const _: () = assert!(size_of::<fidelis_sampler_params>() == 16 + 22 * 4 + 5 * 8);
 
 /// The defaults.
+///
+/// Threads: any, at any time.
 #[unsafe(no_mangle)]
 pub extern "C" fn fidelis_sampler_default_params() -> fidelis_sampler_params {
     let settings = Settings::default();
@@ -194,6 +196,8 @@ impl fidelis_sampler_params {
 /// Makes a sampler for the model's vocabulary. It serves sessions of any model with the same vocabulary.
 ///
 /// *sampler is to be freed by fidelis_sampler_free; NULL after a failure.
+///
+/// Threads: any number at a time may use the model.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn fidelis_sampler_new(
     model: *const fidelis_model,
@@ -215,6 +219,8 @@ pub unsafe extern "C" fn fidelis_sampler_new(
 }
 
 /// Frees a sampler; NULL does nothing.
+///
+/// Threads: any; no other call may use the handle meanwhile or later.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn fidelis_sampler_free(sampler: *mut fidelis_sampler) {
     // SAFETY: the header's rules.
@@ -222,6 +228,8 @@ pub unsafe extern "C" fn fidelis_sampler_free(sampler: *mut fidelis_sampler) {
 }
 
 /// Chooses a token from the session's logits (see fidelis_session_logits) and remembers it for penalties. The session does not read it.
+///
+/// Threads: any, one at a time per session and per sampler; FIDELIS_BUSY while another call uses either.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn fidelis_sampler_choose(
     sampler: *mut fidelis_sampler,
@@ -249,6 +257,8 @@ pub unsafe extern "C" fn fidelis_sampler_choose(
 }
 
 /// Remembers tokens that were read, for penalties. An answer remembers its prompt by itself.
+///
+/// Threads: any, one at a time per sampler; FIDELIS_BUSY while another call uses it.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn fidelis_sampler_accept(
     sampler: *mut fidelis_sampler,
@@ -269,6 +279,8 @@ pub unsafe extern "C" fn fidelis_sampler_accept(
 }
 
 /// Forgets the remembered tokens; the random numbers go on.
+///
+/// Threads: any, one at a time per sampler; FIDELIS_BUSY while another call uses it.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn fidelis_sampler_forget(
     sampler: *mut fidelis_sampler,

@@ -7,7 +7,8 @@ use super::sized::{self, Growing};
 use super::status::{fidelis_error, fidelis_status};
 use crate::failure::Failure;
 use crate::model::Holder;
-use crate::session::{Abort, Conversation};
+use crate::session::{Abort, Budget, Conversation};
+use fidelis_engine::backend::budget::Free;
 use fidelis_engine::backend::{CacheFormat, CpuSettings, Tier};
 use fidelis_simd::Level;
 use std::ffi::{c_char, c_int, c_void};
@@ -69,6 +70,9 @@ pub struct fidelis_session_params {
     pub level: *const c_char,
     /// Jinja source, or the name of a known chat format, in place of the file's template; NULL: the file's.
     pub chat_template: *const c_char,
+    /// Bytes of memory that the session may take besides the model's file; 0: any number. Fewer tokens together, then keys and values as bytes,
+    /// then fewer positions are chosen to fit, where the setting is 0 above; FIDELIS_OUT_OF_MEMORY, with the arithmetic, if that is not enough.
+    pub memory_bytes: u64,
 }
 
 // SAFETY: numbers and pointers, any of which are valid, and no padding.
@@ -103,9 +107,11 @@ unsafe impl Growing for fidelis_profile {}
 
 #[cfg(target_pointer_width = "64")]
 const _: () =
-    assert!(size_of::<fidelis_session_params>() == 40 && size_of::<fidelis_profile>() == 48);
+    assert!(size_of::<fidelis_session_params>() == 48 && size_of::<fidelis_profile>() == 48);
 
 /// The defaults.
+///
+/// Threads: any, at any time.
 #[unsafe(no_mangle)]
 pub extern "C" fn fidelis_session_default_params() -> fidelis_session_params {
     fidelis_session_params {
@@ -117,6 +123,7 @@ pub extern "C" fn fidelis_session_default_params() -> fidelis_session_params {
         cache: FIDELIS_CACHE_F16,
         level: std::ptr::null(),
         chat_template: std::ptr::null(),
+        memory_bytes: 0,
     }
 }
 
@@ -162,6 +169,18 @@ impl fidelis_session_params {
         settings.batch = settings.batch.min(settings.context);
         Ok(settings)
     }
+
+    /// What may be chosen so that the session fits its memory, and how much that is.
+    fn budget(&self) -> Option<Budget> {
+        (self.memory_bytes > 0).then(|| Budget {
+            bytes: usize::try_from(self.memory_bytes).unwrap_or(usize::MAX),
+            free: Free {
+                context: self.context == 0,
+                cache: self.cache == FIDELIS_CACHE_F16,
+                batch: self.batch == 0,
+            },
+        })
+    }
 }
 
 /// More than any machine has.
@@ -195,6 +214,8 @@ unsafe fn with(
 /// Makes a session that has read nothing. It takes its memory here.
 ///
 /// *session is to be freed by fidelis_session_free; NULL after a failure.
+///
+/// Threads: any number at a time may use the model.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn fidelis_session_new(
     model: *const fidelis_model,
@@ -211,7 +232,8 @@ pub unsafe extern "C" fn fidelis_session_new(
                 let settings = params.settings(&model.0)?;
                 let template = optional(params.chat_template, "chat_template")?;
                 let template = template.map(str::to_owned);
-                let conversation = Conversation::new(Arc::clone(&model.0), settings, template)?;
+                let conversation =
+                    Conversation::new(Arc::clone(&model.0), settings, params.budget(), template)?;
                 Ok(fidelis_session {
                     conversation: Mutex::new(conversation),
                     text: Mutex::default(),
@@ -222,6 +244,8 @@ pub unsafe extern "C" fn fidelis_session_new(
 }
 
 /// Frees a session; NULL does nothing. One that is freed by a callback of its own call is never freed.
+///
+/// Threads: any; no other call may use the handle meanwhile or later.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn fidelis_session_free(session: *mut fidelis_session) {
     let in_use = quietly(|| {
@@ -255,6 +279,8 @@ impl Asked {
 /// Sets who is asked whether to go on; NULL: nobody. Both pointers must stay valid until another is set or the session is freed.
 ///
 /// A call that is broken off returns FIDELIS_ABORTED: what was read stays read, and an answer can be gone on with.
+///
+/// Threads: any, one at a time per session; FIDELIS_BUSY while another call uses it. abort is called by the thread of the call that asks.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn fidelis_session_set_abort(
     session: *mut fidelis_session,
@@ -278,6 +304,8 @@ pub unsafe extern "C" fn fidelis_session_set_abort(
 /// Reads tokens after those that were read. An answer that was being made is over.
 ///
 /// FIDELIS_CONTEXT_FULL: nothing was read. After FIDELIS_NON_FINITE fidelis_session_position says what is left.
+///
+/// Threads: any, one at a time per session; FIDELIS_BUSY while another call uses it.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn fidelis_session_feed(
     session: *mut fidelis_session,
@@ -295,6 +323,8 @@ pub unsafe extern "C" fn fidelis_session_feed(
 
 /// The logits of the newest token that was fed; of an answer that is being made, those that its newest token was chosen from.
 /// One per token of the vocabulary; *count is how many.
+///
+/// Threads: any, one at a time per session; FIDELIS_BUSY while another call uses it.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn fidelis_session_logits(
     session: *mut fidelis_session,
@@ -315,6 +345,8 @@ pub unsafe extern "C" fn fidelis_session_logits(
 /// the head, not normalised to unit length. *width is how many numbers that is (the model's width); with a capacity of 0 nothing is read.
 ///
 /// The last token is read on one thread.
+///
+/// Threads: any, one at a time per session; FIDELIS_BUSY while another call uses it.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn fidelis_session_embed(
     session: *mut fidelis_session,
@@ -348,6 +380,8 @@ pub unsafe extern "C" fn fidelis_session_embed(
 }
 
 /// Forgets what was read from `position` on, and ends an answer that was being made. FIDELIS_FORGOTTEN: nothing changed; fidelis_session_reset works always.
+///
+/// Threads: any, one at a time per session; FIDELIS_BUSY while another call uses it.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn fidelis_session_rewind(
     session: *mut fidelis_session,
@@ -359,6 +393,8 @@ pub unsafe extern "C" fn fidelis_session_rewind(
 }
 
 /// Forgets everything that was read.
+///
+/// Threads: any, one at a time per session; FIDELIS_BUSY while another call uses it.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn fidelis_session_reset(
     session: *mut fidelis_session,
@@ -374,6 +410,8 @@ pub unsafe extern "C" fn fidelis_session_reset(
 }
 
 /// Tokens that are read and remembered. The last token of an answer is often not among them: it is read when the next one is made.
+///
+/// Threads: any, one at a time per session; FIDELIS_BUSY while another call uses it.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn fidelis_session_position(
     session: *mut fidelis_session,
@@ -389,6 +427,8 @@ pub unsafe extern "C" fn fidelis_session_position(
 }
 
 /// What a session runs with.
+///
+/// Threads: any, one at a time per session; FIDELIS_BUSY while another call uses it.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn fidelis_session_profile(
     session: *mut fidelis_session,

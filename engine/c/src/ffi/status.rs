@@ -41,6 +41,9 @@ pub const FIDELIS_PANICKED: fidelis_status = fidelis_status(14);
 /// Anything else.
 pub const FIDELIS_INTERNAL: fidelis_status = fidelis_status(15);
 
+/// The file is no saved session, is damaged, or is of another model or of other settings; the message says which.
+pub const FIDELIS_BAD_SESSION: fidelis_status = fidelis_status(16);
+
 /// The length of a text that ends with NUL.
 // The generator does not know SIZE_MAX: cbindgen.toml has it.
 /// cbindgen:ignore

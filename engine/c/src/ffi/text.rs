@@ -32,6 +32,8 @@ fn known(tokenizer: &Tokenizer, tokens: &[u32]) -> Result<(), Failure> {
 }
 
 /// The token ids of a text of `length` bytes. `flags` are FIDELIS_TOKENIZE_...; *count is how many ids there are.
+///
+/// Threads: any number at a time may use the model.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn fidelis_tokenize(
     model: *const fidelis_model,
@@ -68,6 +70,8 @@ pub unsafe extern "C" fn fidelis_tokenize(
 }
 
 /// The text of token ids; bytes that are no characters become U+FFFD. A space that encoding puts before the first is taken away.
+///
+/// Threads: any number at a time may use the model.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn fidelis_detokenize(
     model: *const fidelis_model,
@@ -96,6 +100,8 @@ pub unsafe extern "C" fn fidelis_detokenize(
 }
 
 /// The bytes that a token stands for, none for control tokens. They may be a part of a character.
+///
+/// Threads: any number at a time may use the model.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn fidelis_token_piece(
     model: *const fidelis_model,
@@ -115,6 +121,8 @@ pub unsafe extern "C" fn fidelis_token_piece(
 }
 
 /// Whether a token ends an answer: *is_end is 1, or 0.
+///
+/// Threads: any number at a time may use the model.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn fidelis_token_is_end(
     model: *const fidelis_model,

@@ -218,6 +218,10 @@ static void settings(const fidelis_model *model) {
   params = fidelis_session_default_params();
   params.threads = UINT32_MAX;
   EXPECT(FIDELIS_INVALID, fidelis_session_new(model, &params, &session, e));
+  params = fidelis_session_default_params();
+  params.memory_bytes = 1;
+  EXPECT(FIDELIS_OUT_OF_MEMORY, fidelis_session_new(model, &params, &session, e));
+  HOLDS(strstr(error.message, "needs") != NULL);
   memset(&newer, 0, sizeof newer);
   newer.known = fidelis_session_default_params();
   newer.known.struct_size = sizeof newer;
@@ -388,13 +392,37 @@ static void answers(fidelis_session *session, const fidelis_model *model, const 
   fidelis_sampler_free(foreign);
 }
 
+static void saved(fidelis_session *session, const fidelis_model *other, const char *path) {
+  fidelis_sampler *foreign;
+  uint32_t id = 1;
+  size_t position;
+  EXPECT(FIDELIS_OK, fidelis_sampler_new(other, NULL, &foreign, e));
+  EXPECT(FIDELIS_OK, fidelis_session_reset(session, e));
+  EXPECT(FIDELIS_OK, fidelis_session_feed(session, &id, 1, e));
+  EXPECT(FIDELIS_INVALID, fidelis_session_save(NULL, NULL, path, e));
+  EXPECT(FIDELIS_INVALID, fidelis_session_save(session, NULL, NULL, e));
+  EXPECT(FIDELIS_INVALID, fidelis_session_save(session, foreign, path, e));
+  EXPECT(FIDELIS_IO, fidelis_session_save(session, NULL, "/", e));
+  EXPECT(FIDELIS_OK, fidelis_session_save(session, NULL, path, e));
+  EXPECT(FIDELIS_OK, fidelis_session_feed(session, &id, 1, e));
+  EXPECT(FIDELIS_INVALID, fidelis_session_restore(NULL, NULL, path, e));
+  EXPECT(FIDELIS_INVALID, fidelis_session_restore(session, NULL, NULL, e));
+  EXPECT(FIDELIS_INVALID, fidelis_session_restore(session, foreign, path, e));
+  EXPECT(FIDELIS_OK, fidelis_session_restore(session, NULL, path, e));
+  EXPECT(FIDELIS_OK, fidelis_session_position(session, &position, e));
+  HOLDS(position == 1);
+  remove(path);
+  EXPECT(FIDELIS_IO, fidelis_session_restore(session, NULL, path, e));
+  fidelis_sampler_free(foreign);
+}
+
 int main(int count, char **arguments) {
   fidelis_model *model, *other;
   fidelis_session *session;
   fidelis_session_params params = fidelis_session_default_params();
   fidelis_profile profile;
   fidelis_piece piece;
-  if (count != 3) return 2;
+  if (count != 4) return 2;
   models(arguments[1], arguments[0]);
   EXPECT(FIDELIS_OK, fidelis_model_open(arguments[1], NULL, &model, e));
   EXPECT(FIDELIS_OK, fidelis_model_open(arguments[2], NULL, &other, e));
@@ -412,6 +440,7 @@ int main(int count, char **arguments) {
   HOLDS(strcmp(profile.sampling, "fidelis-sampling-1") == 0);
   tokens(session, model, other);
   answers(session, model, other);
+  saved(session, other, arguments[3]);
   /* A session keeps its model. */
   fidelis_model_free(model);
   EXPECT(FIDELIS_OK, fidelis_session_prompt(session, NULL, "The", 3, NULL, e));
