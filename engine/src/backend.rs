@@ -282,6 +282,12 @@ pub enum BackendError {
         /// The format asked for.
         format: CacheFormat,
     },
+    /// Keys and values in `f64`, in another tier than `audit`.
+    #[error("the tier {tier} does not remember keys and values as f64; audit does")]
+    CacheTier {
+        /// The tier.
+        tier: Tier,
+    },
     /// A weight that must be a vector of floats is not.
     #[error("{tensor} is {format}; norms, biases and factors must be F32, F16 or BF16")]
     NotFloats {

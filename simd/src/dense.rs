@@ -4,7 +4,7 @@
 //! 2 + 2, 1 + 1. Short rows are padded with zeros. Weights are decoded a few rows at a
 //! time and used for every token of the batch.
 
-use crate::prefetch::fetch_ahead;
+use crate::prefetch::Ahead;
 use crate::quant::Layout;
 use crate::{Format, Isa, Kernel, Level, Real, with_layout};
 
@@ -52,8 +52,21 @@ impl<R: Real> Kernel for Dequantise<'_, R> {
                 |b| isa.load_bf16(b),
                 isa,
             ),
-            format => with_layout!(format, L => blocks::<L, R>(self.row, self.out), float => ()),
+            _ => isa.outline(Blocks(self)),
         }
+    }
+}
+
+/// The same for a format of blocks.
+struct Blocks<'a, R>(Dequantise<'a, R>);
+
+impl<R: Real> Kernel for Blocks<'_, R> {
+    type Output = ();
+
+    #[inline(always)]
+    fn run<I: Isa>(self, _: I) {
+        let Dequantise { format, row, out } = self.0;
+        with_layout!(format, L => blocks::<L, R>(row, out), float => ());
     }
 }
 
@@ -234,7 +247,7 @@ impl<R: Real> Dense<'_, R> {
 }
 
 impl<R: Real> Dense<'_, R> {
-    /// One token times rows of floats, each loaded where it is used: `S` long streams.
+    /// One token times rows of floats, each loaded where it is used: `S` rows at a time.
     #[inline(always)]
     fn stream<I: Isa, const N: usize, const S: usize>(
         &mut self,
@@ -244,29 +257,31 @@ impl<R: Real> Dense<'_, R> {
         let (items, input) = (self.width / 16, self.inputs.as_chunks::<16>().0);
         let all = self.rows.as_chunks::<N>().0;
         let count = all.len() / items;
-        let run = count.div_ceil(S);
-        for step in 0..run {
+        for first in (0..count).step_by(S) {
             let mut rows: [&[[u8; N]]; S] = [&[]; S];
-            for (stream, row) in rows.iter_mut().enumerate() {
-                let index = (stream * run + step).min(count - 1);
+            for (i, row) in rows.iter_mut().enumerate() {
+                let index = (first + i).min(count - 1);
                 *row = &all[index * items..][..items];
             }
+            let mut ahead = Ahead::behind(rows[0].as_ptr().cast(), S * items * N);
             let mut sums = [R::default().splat(isa); S];
             for (k, x) in input.iter().enumerate() {
-                fetch_ahead(&rows, k);
+                ahead.ask(S * N);
                 let x = R::load(isa, x);
                 for (sum, row) in sums.iter_mut().zip(&rows) {
                     let w = R::widen(isa, load(&row[k]));
                     *sum = R::add_lanes(isa, *sum, R::mul_lanes(isa, w, x));
                 }
             }
-            for (row, sum) in (step..count).step_by(run).zip(sums) {
-                (self.emit)(0, row, &[R::sum(isa, sum)]);
+            let mut values = [R::default(); S];
+            for (value, sum) in values.iter_mut().zip(sums) {
+                *value = R::sum(isa, sum);
             }
+            (self.emit)(0, first, &values[..S.min(count - first)]);
         }
     }
 
-    /// [`Self::stream`] with as many streams as registers hold.
+    /// [`Self::stream`] with as many rows as registers hold.
     #[inline(always)]
     fn streams<I: Isa, const N: usize>(&mut self, isa: I, load: impl Fn(&[u8; N]) -> I::Reals) {
         if I::WIDE && R::TILE == 4 {

@@ -1,5 +1,6 @@
 //! What a level must be able to do.
 
+use crate::level::Scalar;
 use crate::quant::read::nibbles;
 
 /// The operations of one SIMD level, on vectors of one logical shape: 16 lanes of 32 bits.
@@ -29,6 +30,12 @@ pub trait Isa: Copy + Send + Sync + 'static {
     const BY_TWO: bool = false;
     /// Whether one token is best multiplied with rows as they lie, products being brought into rows' lanes, rather than bytes.
     const IN_PLACE: bool = false;
+
+    /// Runs a kernel that asks nothing of its level, out of line: it is compiled once for all levels that have about the same instructions.
+    #[inline(always)]
+    fn outline<K: Kernel>(self, kernel: K) -> K::Output {
+        baseline(kernel)
+    }
 
     /// Lane `r` of result `c` is bytes `4 c .. 4 c + 4` of row `r`.
     fn columns(self, rows: [&[u8; 16]; 16]) -> [Self::Words; 4];
@@ -244,6 +251,12 @@ pub trait Isa: Copy + Send + Sync + 'static {
             self.load_words(d),
         ]
     }
+}
+
+/// Runs a kernel with the instructions that every machine of this kind has.
+#[inline(never)]
+pub(crate) fn baseline<K: Kernel>(kernel: K) -> K::Output {
+    kernel.run(Scalar)
 }
 
 /// The lanes of words.

@@ -20,6 +20,7 @@ mod scalar;
 mod x86;
 
 pub use choice::Level;
+pub(crate) use scalar::Scalar;
 
 /// The environment variable that caps the level, by name.
 pub const LEVEL_VARIABLE: &str = "FIDELIS_LEVEL";

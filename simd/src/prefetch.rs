@@ -10,27 +10,34 @@ mod machine;
 #[path = "prefetch/none.rs"]
 mod machine;
 
-pub(crate) use machine::fetch;
-
-/// How far ahead of its use a stream's bytes are asked for.
-pub(crate) const AHEAD: usize = 512;
+use machine::fetch;
 
 /// Bytes of a cache line; a guess where it matters little.
-pub(crate) const LINE: usize = 64;
+const LINE: usize = 64;
 
-/// Asks for what each stream has [`AHEAD`] bytes past item `index`.
-#[inline(always)]
-pub(crate) fn fetch_ahead<B, const N: usize>(streams: &[&[B]; N], index: usize) {
-    let size = size_of::<B>();
-    // Several short items share a line: in turn, each asks for some of the streams' lines.
-    let turns = (LINE / size).max(1);
-    for stream in streams.iter().skip(index % turns).step_by(turns) {
-        let from = stream
-            .as_ptr()
-            .cast::<u8>()
-            .wrapping_add(index * size + AHEAD);
-        for line in (0..size).step_by(LINE) {
-            fetch(from.wrapping_add(line));
+/// Asks for bytes that follow those in use, evenly while these are worked on.
+///
+/// Asked for in the order in which they lie, from several kilobytes ahead on, they arrive as fast as memory gives them, whatever the order of their use.
+pub(crate) struct Ahead {
+    at: *const u8,
+    end: *const u8,
+}
+
+impl Ahead {
+    /// Of what lies behind the `used` bytes from `start` on.
+    #[inline(always)]
+    pub(crate) fn behind(start: *const u8, used: usize) -> Self {
+        let at = start.wrapping_add(used);
+        Self { at, end: at }
+    }
+
+    /// Asks for the next bytes.
+    #[inline(always)]
+    pub(crate) fn ask(&mut self, bytes: usize) {
+        self.end = self.end.wrapping_add(bytes);
+        while self.at < self.end {
+            fetch(self.at);
+            self.at = self.at.wrapping_add(LINE);
         }
     }
 }

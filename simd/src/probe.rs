@@ -1,28 +1,29 @@
 //! Kernels that do nothing but reach a limit of the machine.
 
-use crate::prefetch::{AHEAD, LINE, fetch};
 use crate::{Isa, Kernel};
 
-/// Reads memory as fast as it was found to go, in 16 long streams: the bits that are set in any 32-bit word.
+/// Bytes that are read at a time.
+const LINE: usize = 64;
+
+/// Reads memory in `S` long streams, up to 16: the bits that are set in any 32-bit word. How many are read fastest depends on the machine.
 ///
-/// A last part of less than 1024 bytes is left out.
-pub struct Read<'a> {
+/// A last part of less than `64 · S` bytes is left out.
+pub struct Read<'a, const S: usize> {
     /// What is read.
     pub bytes: &'a [u8],
 }
 
-impl Kernel for Read<'_> {
+impl<const S: usize> Kernel for Read<'_, S> {
     type Output = u32;
 
     #[inline(always)]
     fn run<I: Isa>(self, isa: I) -> u32 {
         let lines = self.bytes.as_chunks::<LINE>().0;
-        let run = lines.len() / 16;
-        let mut all = [isa.splat_word(0); 16];
+        let run = lines.len() / S;
+        let mut all = [isa.splat_word(0); S];
         for step in 0..run {
             for (stream, all) in all.iter_mut().enumerate() {
                 let line = &lines[stream * run + step];
-                fetch(line.as_ptr().wrapping_add(AHEAD));
                 *all = isa.or(*all, isa.to_bits(isa.load_floats(line)));
             }
         }

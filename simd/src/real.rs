@@ -29,6 +29,8 @@ pub trait Real:
 {
     /// 16 of them on a level.
     type Lanes<I: Isa>: Copy;
+    /// Whether this is what `audit` computes in.
+    const EXACT: bool;
     /// Tokens that a register tile of four rows holds where registers are wide.
     const TILE: usize;
     /// Smaller than every number.
@@ -93,6 +95,7 @@ pub(crate) fn fold<R: Real>(mut sums: [R; 16]) -> R {
 
 impl Real for f32 {
     type Lanes<I: Isa> = I::Reals;
+    const EXACT: bool = false;
     const TILE: usize = 4;
     const NEG_INFINITY: Self = Self::NEG_INFINITY;
 
@@ -166,6 +169,7 @@ impl Real for f32 {
 
 impl Real for f64 {
     type Lanes<I: Isa> = I::Doubles;
+    const EXACT: bool = true;
     const TILE: usize = 2;
     const NEG_INFINITY: Self = Self::NEG_INFINITY;
 

@@ -46,7 +46,11 @@ fn shares<'a>(weights: &[&'a [u8]], threads: usize) -> Vec<Vec<&'a [u8]>> {
     shares
 }
 
-/// Measures both, medians of five; the bandwidth by reading `weights`, the bytes that a model is made of.
+fn streams<const S: usize>(level: Level, bytes: &[u8]) -> u32 {
+    level.run(Read::<S> { bytes })
+}
+
+/// Measures both, medians of five; the bandwidth by reading `weights`, the bytes that a model is made of, in the number of streams that is fastest.
 pub(crate) fn limits(level: Level, threads: usize, weights: &[&[u8]]) -> anyhow::Result<Limits> {
     let pool = rayon::ThreadPoolBuilder::new()
         .num_threads(threads)
@@ -54,17 +58,19 @@ pub(crate) fn limits(level: Level, threads: usize, weights: &[&[u8]]) -> anyhow:
     let shares = shares(weights, threads);
     let total: usize = weights.iter().map(|weight| weight.len()).sum();
     let times = BYTES.div_ceil(total.max(1));
-    let read = seconds(|| {
-        pool.broadcast(|context| {
-            for _ in 0..times {
-                for bytes in &shares[context.index()] {
-                    black_box(level.run(Read {
-                        bytes: black_box(bytes),
-                    }));
+    let read = |kernel: fn(Level, &[u8]) -> u32| {
+        seconds(|| {
+            pool.broadcast(|context| {
+                for _ in 0..times {
+                    for bytes in &shares[context.index()] {
+                        black_box(kernel(level, black_box(bytes)));
+                    }
                 }
-            }
-        });
-    });
+            });
+        })
+    };
+    let read = [read(streams::<1>), read(streams::<4>), read(streams::<16>)];
+    let read = read.into_iter().fold(f64::INFINITY, f64::min);
     let rounds = 400_000;
     let multiply = seconds(|| {
         pool.broadcast(|_| {

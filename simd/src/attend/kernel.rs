@@ -91,6 +91,10 @@ pub struct Attend<'a, 'c, R> {
 
 impl<R: Real> Attend<'_, '_, R> {
     /// Runs on `level`.
+    ///
+    /// # Panics
+    ///
+    /// If the cache is [`CacheFormat::F64`] and the queries are not, or the other way round.
     pub fn on(self, level: Level) {
         R::attend(level, self);
     }
@@ -102,10 +106,11 @@ impl<R: Real> Kernel for Attend<'_, '_, R> {
     #[inline(always)]
     fn run<I: Isa>(self, isa: I) {
         match self.cache.format {
-            CacheFormat::F64 => self.stored::<I, Doubles>(isa),
-            CacheFormat::F32 => self.stored::<I, Floats>(isa),
-            CacheFormat::F16 => self.stored::<I, Halves>(isa),
-            CacheFormat::Q8_0 => self.stored::<I, Bytes>(isa),
+            CacheFormat::F64 if R::EXACT => self.stored::<I, Doubles>(isa),
+            CacheFormat::F32 if !R::EXACT => self.stored::<I, Floats>(isa),
+            CacheFormat::F16 if !R::EXACT => self.stored::<I, Halves>(isa),
+            CacheFormat::Q8_0 if !R::EXACT => self.stored::<I, Bytes>(isa),
+            format => panic!("a cache of {format} is of another tier than the queries"),
         }
     }
 }

@@ -6,7 +6,7 @@
 
 mod by_two;
 
-use super::decode::no_blocks;
+use super::decode::{no_blocks, sixteen};
 use super::sum::{Kind, Rule, add_group, bias, dot, four, start};
 use crate::input::InputGroup;
 use crate::quant::read::blocks_at;
@@ -259,17 +259,6 @@ fn tile<I: Isa, R: Rule, const P: usize, const T: usize>(
         }
     }
     y
-}
-
-/// The 16 rows from `first`; past the end the last one repeats.
-#[inline(always)]
-fn sixteen<L: Layout>(rows: &[u8], row_bytes: usize, first: usize) -> [&[L::Block]; 16] {
-    let last = rows.len() / row_bytes - 1;
-    let mut sixteen: [&[L::Block]; 16] = [&[]; 16];
-    for (i, row) in sixteen.iter_mut().enumerate() {
-        *row = L::blocks(&rows[(first + i).min(last) * row_bytes..][..row_bytes]);
-    }
-    sixteen
 }
 
 /// A batch being multiplied with a slice of one or two panels.

@@ -4,6 +4,8 @@ use crate::half_bits::half_to_f32;
 use crate::isa::Isa;
 
 /// The level without SIMD.
+///
+/// It has no features to keep together, and nobody waits for it: what is long is called, so that kernels stay small.
 #[derive(Clone, Copy, Debug)]
 pub struct Scalar;
 
@@ -35,7 +37,7 @@ impl Isa for Scalar {
     const WIDE: bool = false;
     const SIGNED_BIAS: i32 = 0;
 
-    #[inline(always)]
+    #[inline(never)]
     fn columns(self, rows: [&[u8; 16]; 16]) -> [[u32; 16]; 4] {
         std::array::from_fn(|c| rows.map(|row| u32::from_le_bytes(row.as_chunks().0[c])))
     }
@@ -67,7 +69,7 @@ impl Isa for Scalar {
     fn shift_right_signed<const N: i32>(self, a: [u32; 16]) -> [u32; 16] {
         a.map(|a| (a.cast_signed() >> N).cast_unsigned())
     }
-    #[inline(always)]
+    #[inline(never)]
     fn fifth_bits<const W: i32>(self, base: [u32; 16], bits: [u32; 16]) -> [u32; 16] {
         each(base, bits, |base, bits| {
             base | spread(bits >> (4 * W) & 15) << 4
@@ -77,7 +79,7 @@ impl Isa for Scalar {
     fn shift_left<const N: i32>(self, a: [u32; 16]) -> [u32; 16] {
         a.map(|a| a << N)
     }
-    #[inline(always)]
+    #[inline(never)]
     fn lookup(self, table: &[u8; 16], bytes: [u32; 16]) -> [u32; 16] {
         bytes.map(|word| {
             u32::from_le_bytes(word.to_le_bytes().map(|byte| table[usize::from(byte & 15)]))
@@ -87,7 +89,7 @@ impl Isa for Scalar {
     fn signed_operand(self, bytes: [u32; 16]) -> [u32; 16] {
         bytes
     }
-    #[inline(always)]
+    #[inline(never)]
     fn dot_unsigned(self, sum: [u32; 16], w: [u32; 16], x: [u32; 16]) -> [u32; 16] {
         std::array::from_fn(|i| {
             let products = w[i]
@@ -98,7 +100,7 @@ impl Isa for Scalar {
             (sum[i].cast_signed() + products.sum::<i32>()).cast_unsigned()
         })
     }
-    #[inline(always)]
+    #[inline(never)]
     fn dot_signed(self, sum: [u32; 16], w: [u32; 16], x: [u32; 16]) -> [u32; 16] {
         std::array::from_fn(|i| {
             let products = signed(w[i])
@@ -112,7 +114,7 @@ impl Isa for Scalar {
     fn to_reals(self, ints: [u32; 16]) -> [f32; 16] {
         ints.map(|int| int.cast_signed() as f32)
     }
-    #[inline(always)]
+    #[inline(never)]
     fn halves_to_reals(self, words: [u32; 16]) -> [f32; 16] {
         words.map(|word| half_to_f32(word as u16))
     }
@@ -128,13 +130,13 @@ impl Isa for Scalar {
     fn load_floats(self, bytes: &[u8; 64]) -> [f32; 16] {
         std::array::from_fn::<f32, 16, _>(|i| f32::from_le_bytes(bytes.as_chunks().0[i]))
     }
-    #[inline(always)]
+    #[inline(never)]
     fn load_halves(self, bytes: &[u8; 32]) -> [f32; 16] {
         std::array::from_fn::<f32, 16, _>(|i| {
             half_to_f32(u16::from_le_bytes(bytes.as_chunks().0[i]))
         })
     }
-    #[inline(always)]
+    #[inline(never)]
     fn load_bf16(self, bytes: &[u8; 32]) -> [f32; 16] {
         let widen = |i| f32::from_bits(u32::from(u16::from_le_bytes(bytes.as_chunks().0[i])) << 16);
         std::array::from_fn::<f32, 16, _>(widen)

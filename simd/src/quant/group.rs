@@ -1,7 +1,7 @@
 //! What every block format is read as.
 
 use crate::input::InputGroup;
-use crate::{Format, Isa, Real};
+use crate::{Format, Isa, Kernel, Real};
 
 /// 32 consecutive weights of a row.
 ///
@@ -151,10 +151,7 @@ pub trait Layout: Copy + 'static {
     #[inline(always)]
     fn unpack<I: Isa>(isa: I, rows: [&Self::Block; 16], mut visit: impl FnMut(usize, Panel<I>)) {
         for index in 0..Self::GROUPS {
-            visit(
-                index,
-                gather(isa, rows.map(|row| Self::group(row.as_ref(), index))),
-            );
+            visit(index, gather::<I, Self>(isa, rows, index));
         }
     }
 
@@ -183,30 +180,63 @@ pub trait Layout: Copy + 'static {
 
 /// The groups of 16 rows as a panel of signed bytes.
 #[inline(always)]
-fn gather<I: Isa>(isa: I, groups: [Group; 16]) -> Panel<I> {
-    let mut words = [[0_u32; 16]; 8];
-    for (row, group) in groups.iter().enumerate() {
-        for (word, bytes) in words.iter_mut().zip(group.quants.as_chunks::<4>().0) {
-            word[row] = u32::from_le_bytes(bytes.map(i8::cast_unsigned));
-        }
-    }
+fn gather<I: Isa, L: Layout>(isa: I, rows: [&L::Block; 16], index: usize) -> Panel<I> {
+    let mut lanes = Lanes::default();
+    isa.outline(Gather::<L> {
+        rows,
+        index,
+        lanes: &mut lanes,
+    });
     let mut quants = [isa.splat_word(0); 8];
-    for (quants, words) in quants.iter_mut().zip(&words) {
+    for (quants, words) in quants.iter_mut().zip(&lanes.quants) {
         *quants = isa.signed_operand(isa.load_words(words));
     }
-    let reals = |of: fn(&Group) -> f32| isa.load(&std::array::from_fn(|row| of(&groups[row])));
+    let [a, b] = &lanes.halves;
+    let [c, d] = &lanes.min_halves;
     Panel {
         quants,
-        scale: reals(|group| group.scale),
-        halves: [
-            reals(|group| group.halves[0]),
-            reals(|group| group.halves[1]),
-        ],
-        min: reals(|group| group.min),
-        min_halves: [
-            reals(|group| group.min_halves[0]),
-            reals(|group| group.min_halves[1]),
-        ],
+        scale: isa.load(&lanes.scale),
+        halves: [isa.load(a), isa.load(b)],
+        min: isa.load(&lanes.min),
+        min_halves: [isa.load(c), isa.load(d)],
+    }
+}
+
+/// The groups of 16 rows, rows side by side.
+#[derive(Default)]
+struct Lanes {
+    quants: [[u32; 16]; 8],
+    scale: [f32; 16],
+    halves: [[f32; 16]; 2],
+    min: [f32; 16],
+    min_halves: [[f32; 16]; 2],
+}
+
+/// Reads group `index` of a block of 16 rows.
+struct Gather<'a, L: Layout> {
+    rows: [&'a L::Block; 16],
+    index: usize,
+    lanes: &'a mut Lanes,
+}
+
+impl<L: Layout> Kernel for Gather<'_, L> {
+    type Output = ();
+
+    #[inline(always)]
+    fn run<I: Isa>(self, _: I) {
+        let Self { rows, index, lanes } = self;
+        for (lane, row) in rows.into_iter().enumerate() {
+            let group = L::group(row.as_ref(), index);
+            for (words, bytes) in lanes.quants.iter_mut().zip(group.quants.as_chunks().0) {
+                words[lane] = u32::from_le_bytes(bytes.map(i8::cast_unsigned));
+            }
+            lanes.scale[lane] = group.scale;
+            lanes.min[lane] = group.min;
+            for half in 0..2 {
+                lanes.halves[half][lane] = group.halves[half];
+                lanes.min_halves[half][lane] = group.min_halves[half];
+            }
+        }
     }
 }
 

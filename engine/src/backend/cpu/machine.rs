@@ -44,7 +44,7 @@ pub(super) struct Machine<'a, R> {
 ///
 /// # Errors
 ///
-/// [`BackendError::Zero`].
+/// [`BackendError::Zero`] and [`BackendError::CacheTier`].
 pub(super) fn effective(settings: &CpuSettings) -> Result<CpuSettings, BackendError> {
     for (setting, value) in [
         ("threads", settings.threads),
@@ -54,6 +54,11 @@ pub(super) fn effective(settings: &CpuSettings) -> Result<CpuSettings, BackendEr
         if value == 0 {
             return Err(BackendError::Zero { setting });
         }
+    }
+    if settings.cache == CacheFormat::F64 && settings.tier != Tier::Audit {
+        return Err(BackendError::CacheTier {
+            tier: settings.tier,
+        });
     }
     Ok(CpuSettings {
         batch: settings.batch.min(settings.context),

@@ -1,7 +1,7 @@
 //! 256-bit integers and floats, two registers to a vector.
 
 use super::level;
-use crate::isa::Isa;
+use crate::isa::{Isa, Kernel};
 use std::arch::x86_64::*;
 
 level! {
@@ -73,6 +73,10 @@ impl Isa for Avx2 {
     const WIDE: bool = false;
     const SIGNED_BIAS: i32 = 0;
 
+    #[inline(always)]
+    fn outline<K: Kernel>(self, kernel: K) -> K::Output {
+        self.enter(kernel)
+    }
     #[inline(always)]
     fn columns(self, rows: [&[u8; 16]; 16]) -> [Words; 4] {
         let [low, high] = [self.eight_columns(rows, 0), self.eight_columns(rows, 8)];

@@ -1,7 +1,7 @@
 //! 512-bit vectors with the byte dot product.
 
-use super::level;
-use crate::isa::Isa;
+use super::{Avx2, level};
+use crate::isa::{Isa, Kernel, baseline};
 use std::arch::x86_64::*;
 
 level! {
@@ -47,6 +47,13 @@ impl Isa for Avx512Vnni {
     const SIGNED_BIAS: i32 = 128;
     const IN_PLACE: bool = true;
 
+    #[inline(always)]
+    fn outline<K: Kernel>(self, kernel: K) -> K::Output {
+        match Avx2::detect() {
+            Some(narrower) => narrower.enter(kernel),
+            None => baseline(kernel),
+        }
+    }
     #[inline(always)]
     fn columns(self, rows: [&[u8; 16]; 16]) -> [__m512i; 4] {
         let [a, b] = [self.every_fourth(rows, 0), self.every_fourth(rows, 1)];
