@@ -10,10 +10,12 @@ use fidelis_conformance::tiny::{Contents, Kind, Tiny};
 use fidelis_engine::backend::CacheFormat;
 use fidelis_engine::gguf::{Gguf, Kind as Type, OwnedValue};
 use fidelis_engine::sample::{SPECIFICATION, Settings};
-use fidelis_fuzz::reference_model;
+use fidelis_engine::text::Message;
+use fidelis_fuzz::{empty_session, reference_model};
 use fidelis_simd::Format;
 use std::error::Error;
 use std::fs;
+use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
 
 /// Tokens that are left of a tiny vocabulary.
@@ -41,7 +43,18 @@ fn main() -> Result<(), Box<dyn Error>> {
     let recording = recording()?;
     save("recording", "own.safetensors", &recording.to_bytes()?)?;
     save("recording", "numpy.npz", &npz(&recording))?;
+    save("session", "sampled", &saved_session()?)?;
     Ok(())
+}
+
+/// A saved session of the target's model, without its digest.
+fn saved_session() -> Result<Vec<u8>, Box<dyn Error>> {
+    let (mut session, digest) = empty_session();
+    session.feed(&[1, 5, 7], |_, _| ControlFlow::Continue(()))?;
+    let mut bytes = Vec::new();
+    session.write(&mut bytes, &digest, &[Message::new("user", "hello")])?;
+    bytes.truncate(bytes.len() - 32);
+    Ok(bytes)
 }
 
 /// A tiny model's file, with a vocabulary as small as can be.

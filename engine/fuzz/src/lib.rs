@@ -7,6 +7,7 @@ mod file;
 mod model;
 mod receipt;
 mod recording;
+mod session;
 mod template;
 mod tokenizer;
 
@@ -14,6 +15,7 @@ pub use file::gguf;
 pub use model::model;
 pub use receipt::receipt;
 pub use recording::{recording, reference_model};
+pub use session::{empty_session, session};
 pub use template::template;
 pub use tokenizer::tokenizer;
 
@@ -21,11 +23,12 @@ pub use tokenizer::tokenizer;
 pub type Target = fn(&[u8]);
 
 /// Every target, by the name of its folder of seeds.
-pub const TARGETS: [(&str, Target); 6] = [
+pub const TARGETS: [(&str, Target); 7] = [
     ("gguf", gguf),
     ("tokenizer", tokenizer),
     ("template", template),
     ("receipt", receipt),
     ("recording", recording),
     ("model", model),
+    ("session", session),
 ];
