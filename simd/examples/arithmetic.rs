@@ -94,7 +94,12 @@ fn in_precision<R: Real>(level: Level, random: &mut Pcg64Mcg) -> Vec<(&'static s
 }
 
 fn attention<R: Real>(level: Level, random: &mut Pcg64Mcg) -> Vec<R> {
-    let (format, width, positions) = (CacheFormat::F16, 64, 200_usize);
+    let format = if R::EXACT {
+        CacheFormat::F64
+    } else {
+        CacheFormat::F16
+    };
+    let (width, positions) = (64, 200_usize);
     let held = positions.next_multiple_of(CHUNK);
     let (block, row) = (format.key_block_bytes(width), format.value_bytes(width));
     let mut keys = vec![0; held / 16 * block];

@@ -246,48 +246,44 @@ impl<R: Real> Dense<'_, R> {
     }
 }
 
+/// Rows of floats that one token is multiplied with together, each of which goes on in rows of its own.
+const STREAMS: usize = 4;
+
+/// How far ahead of its use a stream's bytes are asked for.
+const AHEAD: usize = 1024;
+
 impl<R: Real> Dense<'_, R> {
-    /// One token times rows of floats, each loaded where it is used: `S` rows at a time.
+    /// One token times rows of floats, each loaded where it is used.
+    ///
+    /// The rows are taken in long streams: neighbours as wide as a page would share their places in the cache.
     #[inline(always)]
-    fn stream<I: Isa, const N: usize, const S: usize>(
-        &mut self,
-        isa: I,
-        load: impl Fn(&[u8; N]) -> I::Reals,
-    ) {
+    fn stream<I: Isa, const N: usize>(&mut self, isa: I, load: impl Fn(&[u8; N]) -> I::Reals) {
         let (items, input) = (self.width / 16, self.inputs.as_chunks::<16>().0);
         let all = self.rows.as_chunks::<N>().0;
         let count = all.len() / items;
-        for first in (0..count).step_by(S) {
-            let mut rows: [&[[u8; N]]; S] = [&[]; S];
-            for (i, row) in rows.iter_mut().enumerate() {
-                let index = (first + i).min(count - 1);
+        let run = count.div_ceil(STREAMS);
+        for step in 0..run {
+            let mut rows: [&[[u8; N]]; STREAMS] = [&[]; STREAMS];
+            for (stream, row) in rows.iter_mut().enumerate() {
+                let index = (stream * run + step).min(count - 1);
                 *row = &all[index * items..][..items];
             }
-            let mut ahead = Ahead::behind(rows[0].as_ptr().cast(), S * items * N);
-            let mut sums = [R::default().splat(isa); S];
+            let mut ahead = rows.map(
+                #[inline(always)]
+                |row| Ahead::behind(row.as_ptr().cast(), AHEAD),
+            );
+            let mut sums = [R::default().splat(isa); STREAMS];
             for (k, x) in input.iter().enumerate() {
-                ahead.ask(S * N);
                 let x = R::load(isa, x);
-                for (sum, row) in sums.iter_mut().zip(&rows) {
-                    let w = R::widen(isa, load(&row[k]));
-                    *sum = R::add_lanes(isa, *sum, R::mul_lanes(isa, w, x));
+                for stream in 0..STREAMS {
+                    ahead[stream].ask(N);
+                    let w = R::widen(isa, load(&rows[stream][k]));
+                    sums[stream] = R::add_lanes(isa, sums[stream], R::mul_lanes(isa, w, x));
                 }
             }
-            let mut values = [R::default(); S];
-            for (value, sum) in values.iter_mut().zip(sums) {
-                *value = R::sum(isa, sum);
+            for (row, sum) in (step..count).step_by(run).zip(sums) {
+                (self.emit)(0, row, &[R::sum(isa, sum)]);
             }
-            (self.emit)(0, first, &values[..S.min(count - first)]);
-        }
-    }
-
-    /// [`Self::stream`] with as many rows as registers hold.
-    #[inline(always)]
-    fn streams<I: Isa, const N: usize>(&mut self, isa: I, load: impl Fn(&[u8; N]) -> I::Reals) {
-        if I::WIDE && R::TILE == 4 {
-            self.stream::<I, N, 16>(isa, load);
-        } else {
-            self.stream::<I, N, 4>(isa, load);
         }
     }
 }
@@ -300,21 +296,21 @@ impl<R: Real> Kernel for Dense<'_, R> {
         if self.inputs.len() == self.width && self.width.is_multiple_of(16) {
             match self.format {
                 Format::F32 => {
-                    return self.streams(
+                    return self.stream(
                         isa,
                         #[inline(always)]
                         |b| isa.load_floats(b),
                     );
                 }
                 Format::F16 => {
-                    return self.streams(
+                    return self.stream(
                         isa,
                         #[inline(always)]
                         |b| isa.load_halves(b),
                     );
                 }
                 Format::BF16 => {
-                    return self.streams(
+                    return self.stream(
                         isa,
                         #[inline(always)]
                         |b| isa.load_bf16(b),

@@ -19,17 +19,16 @@ fn no_kernel_of_the_best_level_is_far_below_the_machines_limits() {
         eprintln!("NOT TESTED: the floors are of x86-64 with AVX2 or AVX-512");
         return;
     }
+    // Other programs slow a measurement down; a broken kernel is slow every time.
+    let found: Vec<String> = (0..3).map_while(|_| below_a_floor(best)).collect();
+    assert!(found.len() < 3, "each time: {found:?}");
+}
+
+/// Measures the kernels of `level`; what is below its floor first.
+fn below_a_floor(level: &str) -> Option<String> {
     let output = Command::new(env!("CARGO_BIN_EXE_fidelis"))
-        .args([
-            "bench",
-            "--kernels",
-            "--level",
-            best,
-            "-r",
-            "3",
-            "--output",
-            "json",
-        ])
+        .args(["bench", "--kernels", "--level", level, "-r", "3"])
+        .args(["--output", "json"])
         .output()
         .expect("the program runs");
     assert!(
@@ -39,16 +38,15 @@ fn no_kernel_of_the_best_level_is_far_below_the_machines_limits() {
     );
     let all: serde_json::Value = serde_json::from_slice(&output.stdout).expect("JSON");
     let kernels = all["kernels"].as_array().expect("a list");
-    for (format, decode, prefill) in FLOORS {
+    FLOORS.iter().find_map(|&(format, decode, prefill)| {
         let kernel = kernels
             .iter()
             .find(|kernel| kernel["format"] == format)
             .unwrap_or_else(|| panic!("{format} was not measured"));
         let share = |name: &str| kernel[name].as_f64().expect("a number");
         let found = (share("decode_share"), share("prefill_share"));
-        assert!(
-            found.0 >= decode && found.1 >= prefill,
-            "{format}: {found:?} of the limits, floors {decode} and {prefill}"
-        );
-    }
+        let is_above = found.0 >= decode && found.1 >= prefill;
+        (!is_above)
+            .then(|| format!("{format}: {found:?} of the limits, floors {decode} and {prefill}"))
+    })
 }
