@@ -319,10 +319,11 @@ impl Conversation {
         let digest = *self.model().digest();
         self.cell.with_dependent_mut(|_, state| {
             choosing(&mut state.session, chooser, |session| {
-                Ok(match chooser {
-                    Some(_) => session.restore(&saved, &digest)?,
-                    None => session.restore_text(&saved, &digest)?,
-                })
+                let restored = match chooser {
+                    Some(_) => session.restore(&saved, &digest),
+                    None => session.restore_text(&saved, &digest),
+                };
+                restored.map_err(Failure::from)
             })
         })?;
         self.end();
