@@ -17,7 +17,7 @@ const LINE: usize = 64;
 
 /// Asks for bytes that follow those in use, evenly while these are worked on.
 ///
-/// Asked for in the order in which they lie, from several kilobytes ahead on, they arrive as fast as memory gives them, whatever the order of their use.
+/// They are asked for in the order in which they lie, whatever the order of their use, since that is what machines answer fastest.
 pub(crate) struct Ahead {
     at: *const u8,
     end: *const u8,
