@@ -39,6 +39,12 @@ pub trait Isa: Copy + Send + Sync + 'static {
 
     /// Lane `r` of result `c` is bytes `4 c .. 4 c + 4` of row `r`.
     fn columns(self, rows: [&[u8; 16]; 16]) -> [Self::Words; 4];
+    /// The first two of [`Isa::columns`].
+    #[inline(always)]
+    fn two_columns(self, rows: [&[u8; 16]; 16]) -> [Self::Words; 2] {
+        let [first, second, ..] = self.columns(rows);
+        [first, second]
+    }
     /// Reads 16 words.
     fn load_words(self, words: &[u32; 16]) -> Self::Words;
     /// Writes 16 words.

@@ -7,11 +7,15 @@ use crate::isa::Isa;
 ///
 /// It has no features to keep together, and nobody waits for it: what is long is called, so that kernels stay small.
 #[derive(Clone, Copy, Debug)]
+#[cfg_attr(
+    not(feature = "scalar"),
+    expect(unreachable_pub, reason = "it is seen as a level alone")
+)]
 pub struct Scalar;
 
 /// Bit `b` of a nibble as the lowest bit of byte `b`.
 #[inline(always)]
-pub(crate) fn spread(nibble: u32) -> u32 {
+pub(crate) const fn spread(nibble: u32) -> u32 {
     (nibble * 0x0020_4081) & 0x0101_0101
 }
 

@@ -10,7 +10,7 @@
 
 use super::group::{Group, Layout, Panel, block_of};
 use super::iq4_nl::{level_words, levels};
-use super::read::{columns, field, half};
+use super::read::{columns, field, half, two_columns};
 use crate::{Format, Isa};
 
 /// The `IQ4_XS` format.
@@ -41,7 +41,7 @@ impl Layout for Iq4Xs {
 
     #[inline(always)]
     fn unpack<I: Isa>(isa: I, rows: [&[u8; 136]; 16], mut visit: impl FnMut(usize, Panel<I>)) {
-        let [head, mut low, ..] = columns(isa, rows, 0);
+        let [head, mut low] = two_columns(isa, rows, 0);
         let mut high = field::<I, 16>(isa, head, 0xffff);
         let scale = isa.halves_to_reals(head);
         for group in 0..8 {

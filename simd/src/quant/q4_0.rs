@@ -9,7 +9,7 @@
 //! Byte `i` of the nibbles holds weight `i` (low) and weight `i + 16` (high), stored plus 8.
 
 use super::group::{Group, Layout, Panel, block_of};
-use super::read::{columns, half, nibbles, split_nibbles};
+use super::read::{columns, half, nibbles, split_nibbles, two_columns};
 use crate::{Format, Isa};
 
 /// The `Q4_0` format.
@@ -33,7 +33,7 @@ impl Layout for Q4_0 {
 
     #[inline(always)]
     fn unpack<I: Isa>(isa: I, rows: [&[u8; 18]; 16], mut visit: impl FnMut(usize, Panel<I>)) {
-        let scale = isa.halves_to_reals(columns(isa, rows, 0)[0]);
+        let scale = isa.halves_to_reals(two_columns(isa, rows, 0)[0]);
         visit(
             0,
             Panel::plain(isa, split_nibbles(isa, columns(isa, rows, 2)), scale),

@@ -10,7 +10,7 @@
 //! is added, so it is read with its sign turned.
 
 use super::group::{Group, Layout, Panel, block_of};
-use super::read::{columns, half, nibbles, split_nibbles};
+use super::read::{columns, half, nibbles, split_nibbles, two_columns};
 use crate::{Format, Isa};
 
 /// The `Q4_1` format.
@@ -35,7 +35,7 @@ impl Layout for Q4_1 {
 
     #[inline(always)]
     fn unpack<I: Isa>(isa: I, rows: [&[u8; 20]; 16], mut visit: impl FnMut(usize, Panel<I>)) {
-        let head = columns(isa, rows, 0)[0];
+        let head = two_columns(isa, rows, 0)[0];
         let quants = split_nibbles(isa, columns(isa, rows, 4));
         let min = isa.sub(
             isa.splat(-0.0),

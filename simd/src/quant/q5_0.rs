@@ -10,7 +10,7 @@
 //! bits belongs to weight `i`. Stored plus 16.
 
 use super::group::{Group, Layout, Panel, block_of};
-use super::read::{columns, half, nibbles, split_nibbles, straddle, with_fifth_bits};
+use super::read::{columns, half, nibbles, split_nibbles, straddle, two_columns, with_fifth_bits};
 use crate::{Format, Isa};
 
 /// The `Q5_0` format.
@@ -37,7 +37,7 @@ impl Layout for Q5_0 {
 
     #[inline(always)]
     fn unpack<I: Isa>(isa: I, rows: [&[u8; 22]; 16], mut visit: impl FnMut(usize, Panel<I>)) {
-        let [head, next, ..] = columns(isa, rows, 0);
+        let [head, next] = two_columns(isa, rows, 0);
         let nibbles = split_nibbles(isa, columns(isa, rows, 6));
         let quants = with_fifth_bits(isa, nibbles, straddle(isa, head, next));
         visit(0, Panel::plain(isa, quants, isa.halves_to_reals(head)));

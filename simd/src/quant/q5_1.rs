@@ -10,7 +10,7 @@
 
 use super::group::{Group, Layout, Panel, block_of};
 use super::q5_0::fifth;
-use super::read::{columns, half, nibbles, split_nibbles, with_fifth_bits};
+use super::read::{columns, half, nibbles, split_nibbles, two_columns, with_fifth_bits};
 use crate::{Format, Isa};
 
 /// The `Q5_1` format.
@@ -35,7 +35,7 @@ impl Layout for Q5_1 {
 
     #[inline(always)]
     fn unpack<I: Isa>(isa: I, rows: [&[u8; 24]; 16], mut visit: impl FnMut(usize, Panel<I>)) {
-        let [head, bits, ..] = columns(isa, rows, 0);
+        let [head, bits] = two_columns(isa, rows, 0);
         let quants = with_fifth_bits(isa, split_nibbles(isa, columns(isa, rows, 8)), bits);
         let min = isa.sub(
             isa.splat(-0.0),

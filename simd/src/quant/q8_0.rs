@@ -7,7 +7,7 @@
 //! ```
 
 use super::group::{Group, Layout, Panel, block_of};
-use super::read::{columns, each, half, wide_columns};
+use super::read::{each, half, two_columns, wide_columns};
 use crate::{Format, Isa};
 
 /// The `Q8_0` format.
@@ -29,7 +29,7 @@ impl Layout for Q8_0 {
 
     #[inline(always)]
     fn unpack<I: Isa>(isa: I, rows: [&[u8; 34]; 16], mut visit: impl FnMut(usize, Panel<I>)) {
-        let scale = isa.halves_to_reals(columns(isa, rows, 0)[0]);
+        let scale = isa.halves_to_reals(two_columns(isa, rows, 0)[0]);
         let quants = each(
             wide_columns(isa, rows, 2),
             #[inline(always)]

@@ -25,6 +25,18 @@ pub(crate) fn blocks_at<'a, B>(rows: &[&'a [B]; 16], index: usize) -> [&'a B; 16
     blocks
 }
 
+/// The 16 bytes from `at` of 16 blocks.
+#[inline(always)]
+fn pieces<const N: usize>(rows: [&[u8; N]; 16], at: usize) -> [&[u8; 16]; 16] {
+    let mut pieces = [&[0; 16]; 16];
+    for (piece, row) in pieces.iter_mut().zip(rows) {
+        *piece = row[at..]
+            .first_chunk()
+            .expect("a block holds 16 bytes from here");
+    }
+    pieces
+}
+
 /// The 16 bytes from `at` of 16 blocks, as four words per row.
 #[inline(always)]
 pub(crate) fn columns<I: Isa, const N: usize>(
@@ -32,13 +44,17 @@ pub(crate) fn columns<I: Isa, const N: usize>(
     rows: [&[u8; N]; 16],
     at: usize,
 ) -> [I::Words; 4] {
-    let mut bytes = [&[0; 16]; 16];
-    for (bytes, row) in bytes.iter_mut().zip(rows) {
-        *bytes = row[at..]
-            .first_chunk()
-            .expect("a block holds 16 bytes from here");
-    }
-    isa.columns(bytes)
+    isa.columns(pieces(rows, at))
+}
+
+/// The first two of those words.
+#[inline(always)]
+pub(crate) fn two_columns<I: Isa, const N: usize>(
+    isa: I,
+    rows: [&[u8; N]; 16],
+    at: usize,
+) -> [I::Words; 2] {
+    isa.two_columns(pieces(rows, at))
 }
 
 /// The 32 bytes from `at` of 16 blocks, as eight words per row.

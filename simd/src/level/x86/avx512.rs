@@ -2,6 +2,7 @@
 
 use super::{Avx2, level};
 use crate::isa::{Isa, Kernel, baseline};
+use crate::level::scalar::spread;
 use std::arch::x86_64::*;
 
 level! {
@@ -17,6 +18,17 @@ macro_rules! with_level {
     };
 }
 
+/// For each four bits, 16 in the bytes of those that are set.
+static SIXTEENS: [u32; 16] = {
+    let mut words = [0; 16];
+    let mut nibble = 0;
+    while nibble < 16 {
+        words[nibble as usize] = spread(nibble) << 4;
+        nibble += 1;
+    }
+    words
+};
+
 impl Avx512Vnni {
     /// `A` in lanes 0 to 7 and `B` in lanes 8 to 15.
     #[inline(always)]
@@ -25,15 +37,29 @@ impl Avx512Vnni {
         with_level! { _mm512_setr_epi32(a, a, a, a, a, a, a, a, b, b, b, b, b, b, b, b) }
     }
 
+    /// The first eight bytes of rows `j` to `j + 7`, in order.
+    #[inline(always)]
+    fn eight_starts(self, rows: [&[u8; 16]; 16], j: usize) -> __m512d {
+        with_level! {
+            let two = |i: usize| {
+                let low = _mm_castsi128_pd(_mm_loadl_epi64(rows[i].as_ptr().cast()));
+                _mm_loadh_pd(low, rows[i + 1].as_ptr().cast())
+            };
+            let four = |i: usize| _mm256_insertf128_pd::<1>(_mm256_castpd128_pd256(two(i)), two(i + 2));
+            _mm512_insertf64x4::<1>(_mm512_castpd256_pd512(four(j)), four(j + 4))
+        }
+    }
+
     /// Rows `j`, `j + 4`, `j + 8`, `j + 12` in the quarters of a register: 4 × 4 transposes within
     /// quarters then leave the rows in order.
     #[inline(always)]
     fn every_fourth(self, rows: [&[u8; 16]; 16], j: usize) -> __m512i {
         with_level! {
-            let lanes = _mm512_castsi128_si512(_mm_loadu_si128(rows[j].as_ptr().cast()));
-            let lanes = _mm512_inserti32x4::<1>(lanes, _mm_loadu_si128(rows[j + 4].as_ptr().cast()));
-            let lanes = _mm512_inserti32x4::<2>(lanes, _mm_loadu_si128(rows[j + 8].as_ptr().cast()));
-            _mm512_inserti32x4::<3>(lanes, _mm_loadu_si128(rows[j + 12].as_ptr().cast()))
+            let two = |i: usize| {
+                let low = _mm256_castsi128_si256(_mm_loadu_si128(rows[i].as_ptr().cast()));
+                _mm256_inserti128_si256::<1>(low, _mm_loadu_si128(rows[i + 4].as_ptr().cast()))
+            };
+            _mm512_inserti64x4::<1>(_mm512_castsi256_si512(two(j)), two(j + 8))
         }
     }
 }
@@ -70,6 +96,16 @@ impl Isa for Avx512Vnni {
         }
     }
     #[inline(always)]
+    fn two_columns(self, rows: [&[u8; 16]; 16]) -> [__m512i; 2] {
+        let [a, b] = [self.eight_starts(rows, 0), self.eight_starts(rows, 8)];
+        with_level! {
+            let [a, b] = [_mm512_castpd_si512(a), _mm512_castpd_si512(b)];
+            let even = _mm512_setr_epi32(0, 2, 4, 6, 8, 10, 12, 14, 16, 18, 20, 22, 24, 26, 28, 30);
+            let odd = _mm512_or_si512(even, _mm512_set1_epi32(1));
+            [_mm512_permutex2var_epi32(a, even, b), _mm512_permutex2var_epi32(a, odd, b)]
+        }
+    }
+    #[inline(always)]
     fn load_words(self, words: &[u32; 16]) -> __m512i {
         with_level! { _mm512_loadu_si512(words.as_ptr().cast()) }
     }
@@ -100,9 +136,10 @@ impl Isa for Avx512Vnni {
     #[inline(always)]
     fn fifth_bits<const W: i32>(self, base: __m512i, bits: __m512i) -> __m512i {
         with_level! {
-            let copies = _mm512_shuffle_epi8(bits, _mm512_add_epi8(_mm512_set4_epi32(0x0c0c_0c0c, 0x0808_0808, 0x0404_0404, 0), _mm512_set1_epi8((W / 2) as i8)));
-            let set = _mm512_test_epi8_mask(copies, _mm512_set1_epi32(if W % 2 == 0 { 0x0804_0201 } else { 0x8040_2010_u32.cast_signed() }));
-            _mm512_mask_add_epi8(base, set, base, _mm512_set1_epi8(16))
+            let table = _mm512_loadu_si512(SIXTEENS.as_ptr().cast());
+            // A lane's index is its lowest four bits.
+            let index = _mm512_srl_epi32(bits, _mm_cvtsi32_si128(4 * W));
+            _mm512_or_si512(base, _mm512_permutexvar_epi32(index, table))
         }
     }
     #[inline(always)]
