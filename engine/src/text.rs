@@ -9,6 +9,7 @@ mod fragments;
 mod jinja_limits;
 #[cfg_attr(not(feature = "tokenizers"), path = "text/merger_absent.rs")]
 mod merger;
+mod message;
 mod spm;
 mod stream;
 #[cfg(feature = "templates")]
@@ -25,8 +26,9 @@ mod vocabulary;
 mod words;
 
 #[cfg(feature = "templates")]
-pub use chat::{ChatTemplate, Message, TemplateError};
+pub use chat::{ChatTemplate, TemplateError};
 pub use error::TextError;
+pub use message::Message;
 pub(crate) use stream::LONG_TOKEN;
 pub use stream::Stream;
 pub use tools::{Answer, ToolCall, ToolFormat};

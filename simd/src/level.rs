@@ -52,7 +52,7 @@ impl Level {
     pub fn best() -> Self {
         *Self::available()
             .last()
-            .expect("the scalar level is always there")
+            .expect("the portable level is always there")
     }
 
     /// The level called `name`.

@@ -5,7 +5,7 @@ mod input;
 mod session;
 mod speed;
 
-use crate::constrain::ConstraintOptions;
+use crate::constrain::{Constraint, ConstraintOptions};
 use crate::draft::{self, DraftOptions};
 use crate::load::{Loaded, ModelOptions, Source};
 use crate::sampling::SamplingOptions;
@@ -15,7 +15,6 @@ use anyhow::{Context, Result};
 use clap::Args;
 use conversation::Conversation;
 use fidelis_engine::backend::BackendError;
-use fidelis_engine::constrain::Constraint;
 use fidelis_engine::model::Model;
 use fidelis_engine::session::{Limits, Session, SessionError, Stop};
 use fidelis_engine::text::{Answer, Bos, ChatTemplate, Message, Specials, Tokenizer};

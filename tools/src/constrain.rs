@@ -2,7 +2,8 @@
 
 use anyhow::{Context, Result};
 use clap::Args;
-use fidelis_engine::constrain::{Constraint, Form, Tokens};
+pub(crate) use fidelis_engine::constrain::Constraint;
+use fidelis_engine::constrain::{Form, Tokens};
 use fidelis_engine::text::Tokenizer;
 use std::path::{Path, PathBuf};
 

@@ -5,6 +5,7 @@
 mod bench;
 mod chat;
 mod conformance;
+#[cfg_attr(not(feature = "constraints"), path = "constrain_absent.rs")]
 mod constrain;
 mod demo;
 mod device;

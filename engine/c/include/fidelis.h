@@ -65,6 +65,9 @@ typedef struct fidelis_sampler fidelis_sampler;
 // A conversation with a model: what it has read, and an answer that is being made; opaque. It keeps its model.
 typedef struct fidelis_session fidelis_session;
 
+// What a constraint is written as.
+typedef uint32_t fidelis_form;
+
 // When an answer ends besides where the model ends it.
 typedef struct fidelis_answer_params {
   // sizeof(fidelis_answer_params).
@@ -77,8 +80,10 @@ typedef struct fidelis_answer_params {
   size_t stop_text_count;
   // 0; 1: tokens that would end the answer are passed over.
   uint32_t ignore_end;
-  // 0.
-  uint32_t reserved;
+  // FIDELIS_FORM_NONE; else what `constraint` is.
+  fidelis_form form;
+  // NULL: what the answer keeps to, ending with NUL. An answer that is complete, and that nothing may follow, ends.
+  const char *constraint;
 } fidelis_answer_params;
 
 // How a call ended. More may be added: take numbers that you do not know as FIDELIS_INTERNAL.
@@ -285,6 +290,18 @@ typedef struct fidelis_profile {
   const char *sampling;
 } fidelis_profile;
 
+// There is no constraint.
+#define FIDELIS_FORM_NONE 0
+
+// A JSON schema; {} accepts any JSON.
+#define FIDELIS_FORM_JSON_SCHEMA 1
+
+// A regular expression, which the whole answer matches.
+#define FIDELIS_FORM_REGEX 2
+
+// A grammar in llama.cpp's GBNF.
+#define FIDELIS_FORM_GRAMMAR 3
+
 // It goes on.
 #define FIDELIS_STOP_NONE 0
 
@@ -354,7 +371,7 @@ typedef struct fidelis_profile {
 // A result is not a number or infinite, or more than the cache holds; the message names the operation.
 #define FIDELIS_NON_FINITE 9
 
-// There is no chat template, or it fails.
+// There is no chat template, it fails, or the library was built without them.
 #define FIDELIS_TEMPLATE 10
 
 // A callback of the caller's broke off.
@@ -374,6 +391,9 @@ typedef struct fidelis_profile {
 
 // The file is no saved session, is damaged, or is of another model or of other settings; the message says which.
 #define FIDELIS_BAD_SESSION 16
+
+// The constraint cannot be read or followed, or the library was built without them; the message says what is wrong and where.
+#define FIDELIS_BAD_CONSTRAINT 17
 
 #ifdef __cplusplus
 extern "C" {

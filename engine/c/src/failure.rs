@@ -1,16 +1,16 @@
 //! What a call says when it fails.
 
 use crate::ffi::{
-    FIDELIS_ABORTED, FIDELIS_BAD_MODEL, FIDELIS_BAD_SESSION, FIDELIS_BUSY, FIDELIS_CONTEXT_FULL,
-    FIDELIS_INTERNAL, FIDELIS_INVALID, FIDELIS_IO, FIDELIS_NON_FINITE, FIDELIS_OUT_OF_MEMORY,
-    FIDELIS_PANICKED, FIDELIS_TEMPLATE, FIDELIS_UNSUPPORTED, fidelis_status,
+    FIDELIS_ABORTED, FIDELIS_BAD_CONSTRAINT, FIDELIS_BAD_MODEL, FIDELIS_BAD_SESSION, FIDELIS_BUSY,
+    FIDELIS_CONTEXT_FULL, FIDELIS_INTERNAL, FIDELIS_INVALID, FIDELIS_IO, FIDELIS_NON_FINITE,
+    FIDELIS_OUT_OF_MEMORY, FIDELIS_PANICKED, FIDELIS_UNSUPPORTED, fidelis_status,
 };
 use fidelis_engine::backend::BackendError;
 use fidelis_engine::gguf::GgufError;
 use fidelis_engine::model::ModelError;
 use fidelis_engine::sample::SampleError;
 use fidelis_engine::session::{SavedError, SessionError};
-use fidelis_engine::text::{TemplateError, TextError};
+use fidelis_engine::text::TextError;
 use fidelis_simd::NoSuchLevel;
 use std::error::Error;
 use std::sync::TryLockError;
@@ -90,12 +90,6 @@ impl From<TextError> for Failure {
     }
 }
 
-impl From<TemplateError> for Failure {
-    fn from(error: TemplateError) -> Self {
-        Self::of(FIDELIS_TEMPLATE, &error)
-    }
-}
-
 impl From<NoSuchLevel> for Failure {
     fn from(error: NoSuchLevel) -> Self {
         Self::of(FIDELIS_UNSUPPORTED, &error)
@@ -141,9 +135,8 @@ impl From<SessionError> for Failure {
             SessionError::Backend(error) => error.into(),
             SessionError::Sample(error) => error.into(),
             SessionError::BrokenOff => Self::of(FIDELIS_ABORTED, &error),
-            SessionError::EmptyPrompt | SessionError::Constraint(_) => {
-                Self::of(FIDELIS_INVALID, &error)
-            }
+            SessionError::EmptyPrompt => Self::of(FIDELIS_INVALID, &error),
+            SessionError::Constraint(_) => Self::of(FIDELIS_BAD_CONSTRAINT, &error),
             SessionError::PromptTooLong { .. } => Self::of(FIDELIS_CONTEXT_FULL, &error),
         }
     }

@@ -1,11 +1,12 @@
 //! A file with what was read of it, owned as one.
 
+use crate::constrain::Searched;
 use crate::failure::Failure;
-use crate::ffi::{FIDELIS_ABORTED, FIDELIS_TEMPLATE};
+use crate::ffi::FIDELIS_ABORTED;
 use fidelis_engine::gguf::{File, Gguf, Value};
 use fidelis_engine::model::{Config, Model};
 use fidelis_engine::session::ModelDigest;
-use fidelis_engine::text::{ChatTemplate, Tokenizer};
+use fidelis_engine::text::Tokenizer;
 use self_cell::self_cell;
 use std::ffi::CString;
 use std::hash::{DefaultHasher, Hash, Hasher};
@@ -47,6 +48,7 @@ pub(crate) struct Holder {
     /// Bytes of all parts of the file.
     pub(crate) bytes: u64,
     digest: OnceLock<ModelDigest>,
+    pub(crate) searched: Searched,
 }
 
 /// Told how far loading is, from 0 to 1; may break it off.
@@ -103,6 +105,7 @@ impl Holder {
             parameters,
             bytes,
             digest: OnceLock::new(),
+            searched: Searched::default(),
             cell,
         }
     }
@@ -122,21 +125,6 @@ impl Holder {
     /// Positions, if no number is asked for: those that the model was trained for, up to 4096.
     pub(crate) fn context(&self) -> usize {
         self.parts().config.context.min(4096)
-    }
-
-    /// A template: of this source or name, or the file's.
-    pub(crate) fn template(&self, source: Option<&str>) -> Result<ChatTemplate, Failure> {
-        let Parts {
-            gguf, tokenizer, ..
-        } = self.parts();
-        let text = |id: Option<u32>| id.and_then(|id| tokenizer.token_text(id)).unwrap_or("");
-        let (bos, eos) = (text(tokenizer.bos()), text(tokenizer.eos()));
-        match source {
-            Some(source) => Ok(ChatTemplate::new(source, bos, eos)?),
-            None => ChatTemplate::read(gguf, bos, eos)?.ok_or_else(|| {
-                Failure::new(FIDELIS_TEMPLATE, "the file has no chat template; give one")
-            }),
-        }
     }
 
     /// A value of the file's metadata as text: strings as they are, arrays as their length and type.

@@ -1,15 +1,16 @@
 //! A conversation that keeps its model.
 
 use crate::failure::Failure;
-use crate::ffi::{FIDELIS_ABORTED, FIDELIS_FORGOTTEN};
+use crate::ffi::{FIDELIS_ABORTED, FIDELIS_FORGOTTEN, fidelis_form};
 use crate::model::Holder;
 use crate::sampler::Chooser;
+use crate::template::Template;
 use fidelis_engine::backend::budget::{self, Free};
 use fidelis_engine::backend::{CpuBackend, CpuSettings, Observer};
 use fidelis_engine::model::Model;
 use fidelis_engine::sample::Sampler;
 use fidelis_engine::session::{Limits, Paused, Saved, Session, Stop};
-use fidelis_engine::text::{Bos, ChatTemplate, Message, Specials};
+use fidelis_engine::text::{Bos, Message, Specials};
 use self_cell::self_cell;
 use std::ops::ControlFlow;
 use std::path::Path;
@@ -44,6 +45,13 @@ self_cell!(
     }
 );
 
+/// What is asked of an answer.
+pub(crate) struct Wishes {
+    pub(crate) limits: Limits,
+    /// What it keeps to.
+    pub(crate) constraint: Option<(fidelis_form, String)>,
+}
+
 /// A piece of an answer.
 pub(crate) struct Part {
     pub(crate) token: Option<u32>,
@@ -57,7 +65,7 @@ pub(crate) struct Conversation {
     cell: Cell,
     pub(crate) settings: CpuSettings,
     source: Option<String>,
-    template: Option<ChatTemplate>,
+    template: Option<Template>,
     pub(crate) abort: Option<Abort>,
     /// Of the newest token that was fed; empty if anything else was done since.
     logits: Vec<f32>,
@@ -77,7 +85,7 @@ impl Conversation {
         }
         let compiled = template
             .as_deref()
-            .map(|source| model.template(Some(source)))
+            .map(|source| Template::of(model.parts(), Some(source)))
             .transpose()?;
         let cell = Cell::try_new(model, |model| {
             let parts = model.parts();
@@ -124,24 +132,32 @@ impl Conversation {
     pub(crate) fn render(&mut self, messages: &[Message]) -> Result<String, Failure> {
         let template = match self.template.take() {
             Some(template) => template,
-            None => self.model().template(self.source.as_deref())?,
+            None => Template::of(self.model().parts(), self.source.as_deref())?,
         };
-        let text = template.render(messages, true);
+        let text = template.render(messages);
         self.template = Some(template);
-        Ok(text?)
+        text
     }
 
     /// Reads a prompt and begins an answer.
     pub(crate) fn begin(
         &mut self,
         prompt: &[u32],
-        limits: Limits,
+        wishes: Wishes,
         chooser: Option<Chooser>,
     ) -> Result<(), Failure> {
+        let Wishes { limits, constraint } = wishes;
+        let model = self.model();
         if let Some(chooser) = &chooser {
-            chooser.check(self.model())?;
+            chooser.check(model)?;
         }
         self.check_tokens(prompt)?;
+        let constraint = constraint
+            .map(|(form, text)| {
+                let tokenizer = &model.parts().tokenizer;
+                model.searched.constraint(tokenizer, form, &text)
+            })
+            .transpose()?;
         self.logits.clear();
         let abort = &self.abort;
         self.cell.with_dependent_mut(|_, state| {
@@ -149,8 +165,11 @@ impl Conversation {
             goes_on(abort)?;
             let paused = choosing(&mut state.session, chooser.as_ref(), |session| {
                 let reply = session.reply(prompt, limits, |_, _| flow(abort));
-                let paused = reply.map(|reply| reply.pause());
-                paused.map_err(Failure::from)
+                let reply = reply?;
+                Ok(match constraint {
+                    None => reply.pause(),
+                    Some(constraint) => reply.constrained(constraint).pause(),
+                })
             })?;
             state.answer = Some(Answer { paused, chooser });
             Ok(())

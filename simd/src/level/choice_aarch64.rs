@@ -2,6 +2,7 @@
 
 use super::neon::{FourTimes, Neon, Pairs, TwoByTwo};
 use super::portable::Portable;
+#[cfg(feature = "scalar")]
 use super::scalar::Scalar;
 use crate::Kernel;
 
@@ -9,6 +10,7 @@ use crate::Kernel;
 #[derive(Clone, Copy, Debug)]
 pub enum Level {
     /// Plain loops; what every other level is compared with.
+    #[cfg(feature = "scalar")]
     Scalar(Scalar),
     /// 128-bit vectors by what all machines share.
     Portable(Portable),
@@ -24,6 +26,7 @@ impl Level {
     /// Every level this machine can run, from the slowest to the fastest.
     pub fn available() -> Vec<Self> {
         let mut levels = vec![
+            #[cfg(feature = "scalar")]
             Self::Scalar(Scalar),
             Self::Portable(Portable),
             Self::Neon(Neon::BASELINE),
@@ -36,6 +39,7 @@ impl Level {
     /// The level's name, as the environment variable and `--level` spell it.
     pub fn name(self) -> &'static str {
         match self {
+            #[cfg(feature = "scalar")]
             Self::Scalar(_) => "scalar",
             Self::Portable(_) => "portable",
             Self::Neon(_) => "neon",
@@ -48,6 +52,7 @@ impl Level {
     #[inline]
     pub fn run<K: Kernel>(self, kernel: K) -> K::Output {
         match self {
+            #[cfg(feature = "scalar")]
             Self::Scalar(isa) => kernel.run(isa),
             Self::Portable(isa) => kernel.run(isa),
             Self::Neon(isa) => kernel.run(isa),

@@ -1,9 +1,11 @@
 //! The levels of x86-64 above its baseline.
 
 mod avx2;
+#[cfg(feature = "avx512")]
 mod avx512;
 
 pub(super) use avx2::Avx2;
+#[cfg(feature = "avx512")]
 pub(super) use avx512::Avx512Vnni;
 
 /// Declares a level from the one list of features that is both looked for and enabled.

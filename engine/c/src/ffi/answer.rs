@@ -1,12 +1,12 @@
 //! Answers, piece by piece.
 
-use super::pointer::{elements, guard, one, optional_one, put, text, texts};
+use super::pointer::{elements, guard, one, optional, optional_one, put, text, texts};
 use super::sampler::fidelis_sampler;
 use super::session::fidelis_session;
 use super::sized::{self, Growing};
 use super::status::{FIDELIS_NO_TOKEN, FIDELIS_NUL_ENDED, fidelis_error, fidelis_status};
 use crate::failure::Failure;
-use crate::session::{Conversation, Part};
+use crate::session::{Conversation, Part, Wishes};
 use fidelis_engine::session::{Limits, Stop};
 use fidelis_engine::text::Message;
 use std::ffi::{c_char, c_int, c_void};
@@ -35,15 +35,31 @@ pub struct fidelis_answer_params {
     pub stop_text_count: usize,
     /// 0; 1: tokens that would end the answer are passed over.
     pub ignore_end: u32,
-    /// 0.
-    pub reserved: u32,
+    /// FIDELIS_FORM_NONE; else what `constraint` is.
+    pub form: fidelis_form,
+    /// NULL: what the answer keeps to, ending with NUL. An answer that is complete, and that nothing may follow, ends.
+    pub constraint: *const c_char,
 }
 
 // SAFETY: numbers and pointers, any of which are valid, and no padding.
 unsafe impl Growing for fidelis_answer_params {}
 
 #[cfg(target_pointer_width = "64")]
-const _: () = assert!(size_of::<fidelis_answer_params>() == 32);
+const _: () = assert!(size_of::<fidelis_answer_params>() == 40);
+
+/// What a constraint is written as.
+#[repr(transparent)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct fidelis_form(pub u32);
+
+/// There is no constraint.
+pub const FIDELIS_FORM_NONE: fidelis_form = fidelis_form(0);
+/// A JSON schema; {} accepts any JSON.
+pub const FIDELIS_FORM_JSON_SCHEMA: fidelis_form = fidelis_form(1);
+/// A regular expression, which the whole answer matches.
+pub const FIDELIS_FORM_REGEX: fidelis_form = fidelis_form(2);
+/// A grammar in llama.cpp's GBNF.
+pub const FIDELIS_FORM_GRAMMAR: fidelis_form = fidelis_form(3);
 
 /// Why an answer ended.
 #[repr(transparent)]
@@ -92,27 +108,34 @@ pub extern "C" fn fidelis_answer_default_params() -> fidelis_answer_params {
         stop_texts: std::ptr::null(),
         stop_text_count: 0,
         ignore_end: 0,
-        reserved: 0,
+        form: FIDELIS_FORM_NONE,
+        constraint: std::ptr::null(),
     }
 }
 
 /// # Safety
 ///
 /// The header's rules.
-unsafe fn limits(params: *const fidelis_answer_params) -> Result<Limits, Failure> {
+unsafe fn wishes(params: *const fidelis_answer_params) -> Result<Wishes, Failure> {
     // SAFETY: the caller's promise.
     let params = unsafe { sized::read(params, fidelis_answer_default_params(), "params") }?;
-    if params.ignore_end > 1 || params.reserved != 0 {
-        return Err(Failure::invalid(
-            "ignore_end must be 0 or 1, and reserved 0",
-        ));
+    if params.ignore_end > 1 {
+        return Err(Failure::invalid("ignore_end must be 0 or 1"));
     }
-    Ok(Limits {
+    // SAFETY: the caller's promise.
+    let constraint = unsafe { optional(params.constraint, "constraint") }?;
+    let constraint = match (params.form, constraint) {
+        (FIDELIS_FORM_NONE, None) => None,
+        (form, Some(text)) if form != FIDELIS_FORM_NONE => Some((form, text.to_owned())),
+        _ => return Err(Failure::invalid("form and constraint go together")),
+    };
+    let limits = Limits {
         tokens: (params.max_tokens > 0).then_some(params.max_tokens as usize),
         // SAFETY: the caller's promise.
         stop_strings: unsafe { texts(params.stop_texts, params.stop_text_count, "stop_texts") }?,
         ignore_end: params.ignore_end == 1,
-    })
+    };
+    Ok(Wishes { limits, constraint })
 }
 
 /// Begins an answer to the ids that `prompt` gives.
@@ -129,17 +152,17 @@ unsafe fn begin(
 ) -> fidelis_status {
     guard(error, || {
         // SAFETY: the caller's promise.
-        let (session, sampler, limits) = unsafe {
+        let (session, sampler, wishes) = unsafe {
             (
                 one(session.cast_const(), "the session")?,
                 optional_one(sampler.cast_const(), "the sampler")?,
-                limits(params)?,
+                wishes(params)?,
             )
         };
         let chooser = sampler.map(|sampler| sampler.0.clone());
         let mut conversation = session.lock()?;
         let ids = prompt(&mut conversation)?;
-        conversation.begin(&ids, limits, chooser)
+        conversation.begin(&ids, wishes, chooser)
     })
 }
 

@@ -28,7 +28,7 @@ pub const FIDELIS_OUT_OF_MEMORY: fidelis_status = fidelis_status(7);
 pub const FIDELIS_CONTEXT_FULL: fidelis_status = fidelis_status(8);
 /// A result is not a number or infinite, or more than the cache holds; the message names the operation.
 pub const FIDELIS_NON_FINITE: fidelis_status = fidelis_status(9);
-/// There is no chat template, or it fails.
+/// There is no chat template, it fails, or the library was built without them.
 pub const FIDELIS_TEMPLATE: fidelis_status = fidelis_status(10);
 /// A callback of the caller's broke off.
 pub const FIDELIS_ABORTED: fidelis_status = fidelis_status(11);
@@ -43,6 +43,9 @@ pub const FIDELIS_INTERNAL: fidelis_status = fidelis_status(15);
 
 /// The file is no saved session, is damaged, or is of another model or of other settings; the message says which.
 pub const FIDELIS_BAD_SESSION: fidelis_status = fidelis_status(16);
+
+/// The constraint cannot be read or followed, or the library was built without them; the message says what is wrong and where.
+pub const FIDELIS_BAD_CONSTRAINT: fidelis_status = fidelis_status(17);
 
 /// The length of a text that ends with NUL.
 // The generator does not know SIZE_MAX: cbindgen.toml has it.

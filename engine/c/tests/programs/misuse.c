@@ -392,6 +392,55 @@ static void answers(fidelis_session *session, const fidelis_model *model, const 
   fidelis_sampler_free(foreign);
 }
 
+/* What a constrained answer says, in at most `size` bytes. */
+static void constrained(fidelis_session *session, fidelis_form form, const char *constraint, char *said, size_t size) {
+  const fidelis_message question = {"user", "What color is the sky?"};
+  fidelis_answer_params params = fidelis_answer_default_params();
+  fidelis_piece piece;
+  size_t length = 0;
+  params.max_tokens = 64;
+  params.form = form;
+  params.constraint = constraint;
+  EXPECT(FIDELIS_OK, fidelis_session_chat(session, NULL, &question, 1, &params, e));
+  do {
+    EXPECT(FIDELIS_OK, fidelis_session_next(session, &piece, e));
+    if (length + piece.length < size) memcpy(said + length, piece.text, piece.length), length += piece.length;
+  } while (piece.stop == FIDELIS_STOP_NONE);
+  HOLDS(piece.stop == FIDELIS_STOP_END);
+  said[length] = 0;
+}
+
+static void constraints(fidelis_session *session) {
+  const struct { fidelis_form form; const char *text; } wrong[] = {
+    {FIDELIS_FORM_REGEX, "("}, {FIDELIS_FORM_JSON_SCHEMA, "{"}, {FIDELIS_FORM_JSON_SCHEMA, "{\"type\":\"colour\"}"},
+    {FIDELIS_FORM_GRAMMAR, "root ::= missing"}, {FIDELIS_FORM_REGEX, "[^\\x00-\\x{10FFFF}]"},
+  };
+  fidelis_answer_params params = fidelis_answer_default_params();
+  char said[256];
+  size_t i;
+  constrained(session, FIDELIS_FORM_REGEX, "yes|no", said, sizeof said);
+  HOLDS(!strcmp(said, "yes") || !strcmp(said, "no"));
+  constrained(session, FIDELIS_FORM_GRAMMAR, "root ::= \"<\" [a-c] \">\"", said, sizeof said);
+  HOLDS(strlen(said) == 3 && said[0] == '<' && said[1] >= 'a' && said[1] <= 'c' && said[2] == '>');
+  constrained(session, FIDELIS_FORM_JSON_SCHEMA, "{\"enum\":[\"red\",\"blue\"]}", said, sizeof said);
+  HOLDS(!strcmp(said, "\"red\"") || !strcmp(said, "\"blue\""));
+  for (i = 0; i < sizeof wrong / sizeof *wrong; i++) {
+    params.form = wrong[i].form;
+    params.constraint = wrong[i].text;
+    EXPECT(FIDELIS_BAD_CONSTRAINT, fidelis_session_prompt(session, NULL, "The", 3, &params, e));
+  }
+  params.constraint = NULL;
+  EXPECT(FIDELIS_INVALID, fidelis_session_prompt(session, NULL, "The", 3, &params, e));
+  params.form = FIDELIS_FORM_NONE;
+  params.constraint = "yes";
+  EXPECT(FIDELIS_INVALID, fidelis_session_prompt(session, NULL, "The", 3, &params, e));
+  params.form = 4;
+  EXPECT(FIDELIS_INVALID, fidelis_session_prompt(session, NULL, "The", 3, &params, e));
+  params.form = FIDELIS_FORM_REGEX;
+  params.constraint = "\xff";
+  EXPECT(FIDELIS_INVALID, fidelis_session_prompt(session, NULL, "The", 3, &params, e));
+}
+
 static void saved(fidelis_session *session, const fidelis_model *other, const char *path) {
   fidelis_sampler *foreign;
   uint32_t id = 1;
@@ -440,6 +489,7 @@ int main(int count, char **arguments) {
   HOLDS(strcmp(profile.sampling, "fidelis-sampling-1") == 0);
   tokens(session, model, other);
   answers(session, model, other);
+  constraints(session);
   saved(session, other, arguments[3]);
   /* A session keeps its model. */
   fidelis_model_free(model);
