@@ -82,8 +82,9 @@ impl fidelis_error {
     pub(crate) fn of(failure: &Failure) -> Self {
         let mut error = Self::ok();
         error.status = failure.status;
+        let lines: Vec<&str> = failure.text.lines().map(str::trim).collect();
         // A NUL would end it too early.
-        let text = failure.text.replace('\0', "\u{fffd}");
+        let text = lines.join(" ").replace('\0', "\u{fffd}");
         let length = text.floor_char_boundary(error.message.len() - 1);
         for (to, byte) in error.message.iter_mut().zip(&text.as_bytes()[..length]) {
             *to = *byte as c_char;
@@ -105,12 +106,13 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_message_is_cut_between_characters_and_ends_with_nul() {
+    fn a_message_is_a_line_cut_between_characters_and_ends_with_nul() {
         for (text, kept) in [
             ("ä".repeat(300), "ä".repeat(251)),
             ("a".repeat(503), "a".repeat(503)),
             ("a".repeat(504), "a".repeat(503)),
             ("a\0b".to_owned(), "a\u{fffd}b".to_owned()),
+            ("a:\n  (\n  ^\n".to_owned(), "a: ( ^".to_owned()),
         ] {
             let error = fidelis_error::of(&Failure::new(FIDELIS_IO, text));
             assert_eq!(error.text(), kept);

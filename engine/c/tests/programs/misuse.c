@@ -413,9 +413,10 @@ static void constrained(fidelis_session *session, fidelis_form form, const char 
 static void constraints(fidelis_session *session) {
   const struct { fidelis_form form; const char *text; } wrong[] = {
     {FIDELIS_FORM_REGEX, "("}, {FIDELIS_FORM_JSON_SCHEMA, "{"}, {FIDELIS_FORM_JSON_SCHEMA, "{\"type\":\"colour\"}"},
-    {FIDELIS_FORM_GRAMMAR, "root ::= missing"}, {FIDELIS_FORM_REGEX, "[^\\x00-\\x{10FFFF}]"},
+    {FIDELIS_FORM_GRAMMAR, "root ::= missing"},
   };
   fidelis_answer_params params = fidelis_answer_default_params();
+  fidelis_piece piece;
   char said[256];
   size_t i;
   constrained(session, FIDELIS_FORM_REGEX, "yes|no", said, sizeof said);
@@ -429,6 +430,11 @@ static void constraints(fidelis_session *session) {
     params.constraint = wrong[i].text;
     EXPECT(FIDELIS_BAD_CONSTRAINT, fidelis_session_prompt(session, NULL, "The", 3, &params, e));
   }
+  /* One that nothing keeps to is found out where a token is to be chosen. */
+  params.form = FIDELIS_FORM_REGEX;
+  params.constraint = "[^\\x00-\\x{10FFFF}]";
+  EXPECT(FIDELIS_OK, fidelis_session_prompt(session, NULL, "The", 3, &params, e));
+  EXPECT(FIDELIS_BAD_CONSTRAINT, fidelis_session_next(session, &piece, e));
   params.constraint = NULL;
   EXPECT(FIDELIS_INVALID, fidelis_session_prompt(session, NULL, "The", 3, &params, e));
   params.form = FIDELIS_FORM_NONE;
