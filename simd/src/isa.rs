@@ -37,6 +37,12 @@ pub trait Isa: Copy + Send + Sync + 'static {
         baseline(kernel)
     }
 
+    /// Runs a kernel of this level out of line: an inner loop that has all registers to itself.
+    #[inline(always)]
+    fn apart<K: Kernel>(self, kernel: K) -> K::Output {
+        apart(self, kernel)
+    }
+
     /// Lane `r` of result `c` is bytes `4 c .. 4 c + 4` of row `r`.
     fn columns(self, rows: [&[u8; 16]; 16]) -> [Self::Words; 4];
     /// The first two of [`Isa::columns`].
@@ -257,6 +263,12 @@ pub trait Isa: Copy + Send + Sync + 'static {
             self.load_words(d),
         ]
     }
+}
+
+/// Runs a kernel on a level that needs no features to be enabled.
+#[inline(never)]
+fn apart<I: Isa, K: Kernel>(isa: I, kernel: K) -> K::Output {
+    kernel.run(isa)
 }
 
 /// Runs a kernel with the instructions that every machine of this kind has.

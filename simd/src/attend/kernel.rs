@@ -3,6 +3,7 @@
 use super::stored::{Bytes, Doubles, Floats, Halves, Stored};
 use super::{CHUNK, CacheFormat, KEY_BLOCK};
 use crate::{Isa, Kernel, Level, Real};
+use std::marker::PhantomData;
 use std::ops::Range;
 
 /// One head's keys and values: a ring of whole chunks.
@@ -197,7 +198,14 @@ impl<R: Real> Work<'_, R> {
             let from = first.max(start) - start;
             let to = end.min(start + CHUNK) - start;
             let mut scores: Scores<R, T> = [[[R::default(); KEY_BLOCK]; CHUNK / KEY_BLOCK]; T];
-            self.score::<I, S, T, B>(isa, start, from..to, &queries, &mut scores);
+            isa.apart(Score::<R, S, T, B> {
+                cache: self.cache,
+                start,
+                range: from..to,
+                queries: &queries,
+                scores: &mut scores,
+                format: PhantomData,
+            });
             let mut seen = [Total {
                 max: R::NEG_INFINITY,
                 sum: R::default(),
@@ -215,7 +223,14 @@ impl<R: Real> Work<'_, R> {
                     );
                 }
             }
-            self.add_values::<I, S, T>(isa, start, from..to, &scores, &mut scratch.chunk);
+            isa.apart(AddValues::<R, S, T> {
+                cache: self.cache,
+                start,
+                range: from..to,
+                weights: &scores,
+                out: &mut scratch.chunk,
+                format: PhantomData,
+            });
             let merged = scratch
                 .sums
                 .chunks_exact_mut(lanes)
@@ -231,48 +246,6 @@ impl<R: Real> Work<'_, R> {
         {
             for (out, sum) in column.out.iter_mut().zip(sums.as_flattened()) {
                 *out = *sum / total.sum;
-            }
-        }
-    }
-
-    /// Products of the queries with the keys of the blocks that hold `range`.
-    ///
-    /// `B` blocks at a time: enough sums in flight to hide an addition's latency.
-    #[inline(always)]
-    fn score<I: Isa, S: Stored, const T: usize, const B: usize>(
-        &self,
-        isa: I,
-        start: usize,
-        range: Range<usize>,
-        queries: &[&[R]; T],
-        scores: &mut Scores<R, T>,
-    ) {
-        let block_bytes = self.cache.format.key_block_bytes(self.cache.key_width);
-        let slot = start % self.cache.positions / KEY_BLOCK;
-        let last = range.end.div_ceil(KEY_BLOCK);
-        for block in (range.start / KEY_BLOCK..last).step_by(B) {
-            let mut keys: [&[u8]; B] = [&[]; B];
-            for (i, keys) in keys.iter_mut().enumerate() {
-                let at = slot + (block + i).min(last - 1);
-                *keys = &self.cache.keys[at * block_bytes..][..block_bytes];
-            }
-            let mut sums = [[R::default().splat(isa); B]; T];
-            for d in 0..self.cache.key_width {
-                let mut key = [R::default().splat(isa); B];
-                for (key, keys) in key.iter_mut().zip(&keys) {
-                    *key = S::key::<I, R>(isa, keys, d);
-                }
-                for (sums, query) in sums.iter_mut().zip(queries) {
-                    let q = query[d].splat(isa);
-                    for (sum, &key) in sums.iter_mut().zip(&key) {
-                        *sum = R::add_lanes(isa, *sum, R::mul_lanes(isa, q, key));
-                    }
-                }
-            }
-            for (scores, sums) in scores.iter_mut().zip(sums) {
-                for (score, sum) in scores[block..last].iter_mut().zip(sums) {
-                    R::store(isa, sum, score);
-                }
             }
         }
     }
@@ -322,32 +295,97 @@ impl<R: Real> Work<'_, R> {
             sum: R::sum(isa, sum),
         }
     }
+}
 
-    /// `out[t] = Σ_p weights[t][p] · value[p]` over the positions of `range`.
+/// Products of the queries with the keys of the blocks that hold `range`.
+///
+/// `B` blocks at a time: enough sums in flight to hide an addition's latency.
+struct Score<'a, R, S, const T: usize, const B: usize> {
+    cache: KeyValues<'a>,
+    /// The chunk's first position.
+    start: usize,
+    /// Of the chunk.
+    range: Range<usize>,
+    queries: &'a [&'a [R]; T],
+    scores: &'a mut Scores<R, T>,
+    format: PhantomData<S>,
+}
+
+impl<R: Real, S: Stored, const T: usize, const B: usize> Kernel for Score<'_, R, S, T, B> {
+    type Output = ();
+
     #[inline(always)]
-    fn add_values<I: Isa, S: Stored, const T: usize>(
-        &self,
-        isa: I,
-        start: usize,
-        range: Range<usize>,
-        weights: &Scores<R, T>,
-        out: &mut [[R; 16]],
-    ) {
-        let row_bytes = self.cache.format.value_bytes(self.cache.value_width);
-        let lanes = self.cache.value_width.div_ceil(16);
-        let slot = start % self.cache.positions;
-        let rows = &self.cache.values[slot * row_bytes..][..CHUNK * row_bytes];
+    fn run<I: Isa>(self, isa: I) {
+        let cache = self.cache;
+        let block_bytes = cache.format.key_block_bytes(cache.key_width);
+        let slot = self.start % cache.positions / KEY_BLOCK;
+        let last = self.range.end.div_ceil(KEY_BLOCK);
+        let mut queries: [&[R]; T] = [&[]; T];
+        for (query, whole) in queries.iter_mut().zip(self.queries) {
+            *query = &whole[..cache.key_width];
+        }
+        for block in (self.range.start / KEY_BLOCK..last).step_by(B) {
+            let mut keys: [&[u8]; B] = [&[]; B];
+            for (i, keys) in keys.iter_mut().enumerate() {
+                let at = slot + (block + i).min(last - 1);
+                *keys = &cache.keys[at * block_bytes..][..block_bytes];
+            }
+            let mut sums = [[R::default().splat(isa); B]; T];
+            for d in 0..cache.key_width {
+                let mut key = [R::default().splat(isa); B];
+                for (key, keys) in key.iter_mut().zip(&keys) {
+                    *key = S::key::<I, R>(isa, keys, d);
+                }
+                for (sums, query) in sums.iter_mut().zip(&queries) {
+                    let q = query[d].splat(isa);
+                    for (sum, &key) in sums.iter_mut().zip(&key) {
+                        *sum = R::add_lanes(isa, *sum, R::mul_lanes(isa, q, key));
+                    }
+                }
+            }
+            for (scores, sums) in self.scores.iter_mut().zip(sums) {
+                for (score, sum) in scores[block..last].iter_mut().zip(sums) {
+                    R::store(isa, sum, score);
+                }
+            }
+        }
+    }
+}
+
+/// `out[t] = Σ_p weights[t][p] · value[p]` over the positions of `range`.
+struct AddValues<'a, R, S, const T: usize> {
+    cache: KeyValues<'a>,
+    /// The chunk's first position.
+    start: usize,
+    /// Of the chunk.
+    range: Range<usize>,
+    weights: &'a Scores<R, T>,
+    /// `[T, value_width / 16]`.
+    out: &'a mut [[R; 16]],
+    format: PhantomData<S>,
+}
+
+impl<R: Real, S: Stored, const T: usize> Kernel for AddValues<'_, R, S, T> {
+    type Output = ();
+
+    #[inline(always)]
+    fn run<I: Isa>(self, isa: I) {
+        let cache = self.cache;
+        let row_bytes = cache.format.value_bytes(cache.value_width);
+        let lanes = cache.value_width.div_ceil(16);
+        let slot = self.start % cache.positions;
+        let rows = &cache.values[slot * row_bytes..][..CHUNK * row_bytes];
         for first in (0..lanes).step_by(4) {
             let used = (lanes - first).min(4);
             let mut sums = [[R::default().splat(isa); 4]; T];
-            for p in range.clone() {
+            for p in self.range.clone() {
                 let row = &rows[p * row_bytes..][..row_bytes];
                 let mut values = [R::default().splat(isa); 4];
                 for i in 0..4 {
                     values[i] = S::value::<I, R>(isa, row, first + i.min(used - 1));
                 }
                 for t in 0..T {
-                    let weight = weights[t].as_flattened()[p].splat(isa);
+                    let weight = self.weights[t].as_flattened()[p].splat(isa);
                     for i in 0..4 {
                         sums[t][i] =
                             R::add_lanes(isa, sums[t][i], R::mul_lanes(isa, weight, values[i]));
@@ -357,7 +395,7 @@ impl<R: Real> Work<'_, R> {
             for t in 0..T {
                 for i in 0..4 {
                     if i < used {
-                        R::store(isa, sums[t][i], &mut out[t * lanes + first + i]);
+                        R::store(isa, sums[t][i], &mut self.out[t * lanes + first + i]);
                     }
                 }
             }

@@ -25,6 +25,7 @@ macro_rules! level {
             #[inline]
             pub fn enter<K: $crate::Kernel>(self, kernel: K) -> K::Output {
                 $(#[target_feature(enable = $feature)])+
+                #[inline(never)]
                 fn entered<K: $crate::Kernel>(isa: $Level, kernel: K) -> K::Output {
                     kernel.run(isa)
                 }

@@ -74,6 +74,10 @@ impl Isa for Avx2 {
     const SIGNED_BIAS: i32 = 0;
 
     #[inline(always)]
+    fn apart<K: Kernel>(self, kernel: K) -> K::Output {
+        self.enter(kernel)
+    }
+    #[inline(always)]
     fn outline<K: Kernel>(self, kernel: K) -> K::Output {
         self.enter(kernel)
     }

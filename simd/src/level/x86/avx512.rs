@@ -74,6 +74,10 @@ impl Isa for Avx512Vnni {
     const IN_PLACE: bool = true;
 
     #[inline(always)]
+    fn apart<K: Kernel>(self, kernel: K) -> K::Output {
+        self.enter(kernel)
+    }
+    #[inline(always)]
     fn outline<K: Kernel>(self, kernel: K) -> K::Output {
         match Avx2::detect() {
             Some(narrower) => narrower.enter(kernel),
