@@ -164,6 +164,29 @@ fn a_poisoned_row_of_a_tied_head_is_found_in_the_logits_before_they_are_capped()
     }
 }
 
+/// In `audit` such a logit is a number, but no 32-bit one as which it is handed over.
+#[test]
+fn logits_beyond_32_bits_are_no_numbers_in_any_tier() {
+    let tiny = Tiny {
+        layers: LAYERS,
+        ..Tiny::small(Kind::Llama)
+    };
+    let mut contents = tiny.contents().expect("F32 is encoded");
+    let head = contents
+        .tensors
+        .iter_mut()
+        .find(|tensor| tensor.name == "output.weight")
+        .expect("a head");
+    let huge = f32::MAX.to_le_bytes();
+    for weight in head.bytes.as_chunks_mut::<4>().0 {
+        *weight = huge;
+    }
+    for tier in TIERS {
+        let error = error(&contents, tier, 1, &IDS);
+        assert_names(&format!("{tier:?}"), error, ("logits", 2));
+    }
+}
+
 #[test]
 fn healthy_models_give_numbers() {
     for kind in Kind::ALL {

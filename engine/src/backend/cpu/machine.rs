@@ -244,7 +244,8 @@ impl<'a, R: Real> Machine<'a, R> {
                     .rows(self.graph.logits, wanted.start, wanted.len())
             };
             self.logits.extend_from_slice(logits);
-            return Ok(logits.iter().all(|logit| logit.is_finite()));
+            // Those of `audit` are handed over rounded.
+            return Ok(logits.iter().all(|logit| logit.to_f32().is_finite()));
         }
         Ok(finished)
     }

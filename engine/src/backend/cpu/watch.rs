@@ -55,6 +55,9 @@ impl<R: Real> Machine<'_, R> {
             found: None,
             position: self.position,
             limits: self.limits(),
+            logits: self.graph.activations[self.graph.logits.0 as usize]
+                .name
+                .clone(),
         };
         let start = self.position;
         let repeated = self.run_batch(tokens, wanted, |_, work| {
@@ -87,6 +90,8 @@ struct First {
     position: usize,
     /// What keys and values must stay below.
     limits: HashMap<String, f64>,
+    /// The checkpoint that is handed over in 32 bits, whatever the tier.
+    logits: String,
 }
 
 impl Observer for First {
@@ -97,9 +102,16 @@ impl Observer for First {
     fn saw(&mut self, name: &str, shape: &[usize], values: &[f64]) {
         let width = shape.last().copied().unwrap_or(1).max(1);
         let limit = self.limits.get(name).copied().unwrap_or(f64::INFINITY);
-        let fits = |x: &f64| x.abs() < limit;
+        let handed_over = |x: f64| {
+            if name == self.logits {
+                f64::from(x as f32)
+            } else {
+                x
+            }
+        };
+        let fits = |&x: &f64| handed_over(x).abs() < limit;
         if let Some(index) = values.iter().position(|x| !fits(x)) {
-            let (checkpoint, value) = (name.to_owned(), values[index]);
+            let (checkpoint, value) = (name.to_owned(), handed_over(values[index]));
             let (token, element) = (self.position + index / width, index % width);
             self.found = Some(if value.is_finite() {
                 BackendError::CacheOverflow {
