@@ -20,8 +20,7 @@ pub(super) fn guard(
         Ok(Err(failure)) => fidelis_error::of(&failure),
         Err(panic) => {
             let text = format!("the library failed within: {}", spoken(&*panic));
-            // A panic's value may panic when it is dropped.
-            std::mem::forget(panic);
+            discard(panic);
             fidelis_error::of(&Failure::new(FIDELIS_PANICKED, text))
         }
     };
@@ -35,9 +34,16 @@ pub(super) fn guard(
 /// Runs `body` where there is no status to give; nothing is what a panic gives.
 pub(super) fn quietly<T>(body: impl FnOnce() -> Option<T>) -> Option<T> {
     catch_unwind(AssertUnwindSafe(body)).unwrap_or_else(|panic| {
-        std::mem::forget(panic);
+        discard(panic);
         None
     })
+}
+
+/// Drops a panic's value, which may panic once more; what that leaves is not touched again.
+fn discard(panic: Box<dyn Any + Send>) {
+    if let Err(again) = catch_unwind(AssertUnwindSafe(|| drop(panic))) {
+        std::mem::forget(again);
+    }
 }
 
 fn spoken(panic: &(dyn Any + Send)) -> &str {
@@ -281,5 +287,23 @@ mod tests {
         assert_eq!(guard(&raw mut error, || Ok(())), FIDELIS_OK);
         assert_eq!(error.text(), "");
         assert_eq!(quietly::<u8>(|| panic!("nothing")), None);
+    }
+
+    #[test]
+    #[cfg_attr(miri, ignore = "what the second panic leaves is leaked")]
+    fn a_panic_whose_value_panics_when_it_is_dropped_goes_no_further() {
+        struct Trap;
+        impl Drop for Trap {
+            fn drop(&mut self) {
+                panic!("once more");
+            }
+        }
+        let mut error = fidelis_error::ok();
+        let status = guard(&raw mut error, || std::panic::panic_any(Trap));
+        assert_eq!(status, FIDELIS_PANICKED);
+        assert_eq!(
+            error.text(),
+            "the library failed within: for a reason that is no text"
+        );
     }
 }
