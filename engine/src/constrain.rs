@@ -24,6 +24,8 @@
 //! # }
 //! ```
 
+#[cfg(not(feature = "constraints"))]
+mod absent;
 #[cfg(feature = "constraints")]
 mod constraint;
 #[cfg(feature = "constraints")]
@@ -33,6 +35,8 @@ mod lark;
 #[cfg(feature = "constraints")]
 mod tokens;
 
+#[cfg(not(feature = "constraints"))]
+pub use absent::Constraint;
 #[cfg(feature = "constraints")]
 pub use constraint::{Constraint, Form};
 #[cfg(feature = "constraints")]

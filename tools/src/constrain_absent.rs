@@ -2,23 +2,8 @@
 
 use anyhow::Result;
 use clap::Args;
-use fidelis_engine::constrain::{ConstraintError, Guide, Progress};
+pub(crate) use fidelis_engine::constrain::Constraint;
 use fidelis_engine::text::Tokenizer;
-use std::convert::Infallible;
-
-/// There is none.
-#[derive(Clone)]
-pub(crate) struct Constraint(Infallible);
-
-impl Guide for Constraint {
-    fn forbid(&mut self, _: &mut [f32]) -> Result<Progress, ConstraintError> {
-        match self.0 {}
-    }
-
-    fn accept(&mut self, _: u32) -> Result<Progress, ConstraintError> {
-        match self.0 {}
-    }
-}
 
 /// No flags.
 #[derive(Args, Clone, Debug)]

@@ -2,22 +2,8 @@
 
 use crate::failure::Failure;
 use crate::ffi::{FIDELIS_BAD_CONSTRAINT, fidelis_form};
-use fidelis_engine::constrain::{ConstraintError, Guide, Progress};
+use fidelis_engine::constrain::Constraint;
 use fidelis_engine::text::Tokenizer;
-use std::convert::Infallible;
-
-/// There is none.
-pub(crate) struct Constraint(Infallible);
-
-impl Guide for Constraint {
-    fn forbid(&mut self, _: &mut [f32]) -> Result<Progress, ConstraintError> {
-        match self.0 {}
-    }
-
-    fn accept(&mut self, _: u32) -> Result<Progress, ConstraintError> {
-        match self.0 {}
-    }
-}
 
 /// Nothing is searched.
 #[derive(Default)]
