@@ -66,8 +66,8 @@ impl Drop for Loaded {
     }
 }
 
-/// The bits of the logits after some tokens, and the text of an answer to them.
-fn run(session: *mut fidelis_session, tokens: &[u32]) -> (Vec<u32>, Vec<u32>) {
+/// The bits of the logits after some tokens, and an answer of `most` tokens to them.
+fn run(session: *mut fidelis_session, tokens: &[u32], most: u32) -> (Vec<u32>, Vec<u32>) {
     ok!(fidelis_session_reset(session));
     ok!(fidelis_session_feed(session, tokens.as_ptr(), tokens.len()));
     let mut count = 0;
@@ -85,7 +85,7 @@ fn run(session: *mut fidelis_session, tokens: &[u32]) -> (Vec<u32>, Vec<u32>) {
         &raw mut count
     ));
     let mut params = fidelis_answer_default_params();
-    (params.max_tokens, params.ignore_end) = (3, 1);
+    (params.max_tokens, params.ignore_end) = (most, 1);
     ok!(fidelis_session_prompt_tokens(
         session,
         null_mut(),
@@ -118,11 +118,19 @@ fn run(session: *mut fidelis_session, tokens: &[u32]) -> (Vec<u32>, Vec<u32>) {
 fn a_model_in_memory_reads_and_answers() {
     let loaded = Loaded::new(Kind::Llama);
     let session = loaded.session(1);
-    let (logits, answer) = run(session, &[1, 5, 70]);
-    assert_eq!((logits.len(), answer.len()), (320, 3));
+    // A token takes Miri a minute.
+    let (tokens, most): (&[u32], _) = if cfg!(miri) {
+        (&[70], 1)
+    } else {
+        (&[1, 5, 70], 3)
+    };
+    let (logits, answer) = run(session, tokens, most);
+    assert_eq!((logits.len(), answer.len()), (320, most as usize));
     // What was read once gives the same again, token by token as well.
-    assert_eq!(run(session, &[1, 5, 70]), (logits.clone(), answer));
-    ok!(fidelis_session_rewind(session, 2));
+    if !cfg!(miri) {
+        assert_eq!(run(session, tokens, most), (logits.clone(), answer));
+    }
+    ok!(fidelis_session_rewind(session, tokens.len() - 1));
     ok!(fidelis_session_feed(session, [70].as_ptr(), 1));
     let (mut again, mut count) = (vec![0.0_f32; 320], 0);
     ok!(fidelis_session_logits(
@@ -192,7 +200,7 @@ fn two_threads_use_one_model_at_once_and_get_the_bits_of_one() {
     let texts: [&[u32]; 2] = [&[1, 40, 8, 9, 300, 17], &[1, 2, 3]];
     let alone = texts.map(|tokens| {
         let session = loaded.session(1);
-        let found = run(session, tokens);
+        let found = run(session, tokens, 3);
         // SAFETY: it is not used any more.
         unsafe { fidelis_session_free(session) };
         found
@@ -205,7 +213,7 @@ fn two_threads_use_one_model_at_once_and_get_the_bits_of_one() {
                 let session = loaded.session(2);
                 start.wait();
                 for _ in 0..20 {
-                    assert_eq!(&run(session, tokens), alone);
+                    assert_eq!(&run(session, tokens, 3), alone);
                 }
                 // SAFETY: it is not used any more.
                 unsafe { fidelis_session_free(session) };
