@@ -118,7 +118,7 @@ fn run(session: *mut fidelis_session, tokens: &[u32], most: u32) -> (Vec<u32>, V
 fn a_model_in_memory_reads_and_answers() {
     let loaded = Loaded::new(Kind::Llama);
     let session = loaded.session(1);
-    // A token takes Miri a minute.
+    // As little as can be asked for under Miri, which takes minutes for it.
     let (tokens, most): (&[u32], _) = if cfg!(miri) {
         (&[70], 1)
     } else {

@@ -13,6 +13,8 @@ use crate::quant::read::blocks_at;
 use std::marker::PhantomData;
 
 /// Blocks of a row whose products wait together.
+///
+/// Without the loops over them the compiler mixes the work on four rows with that on the next, which read a tenth more slowly.
 const SLICE: usize = 1;
 
 /// Rows of blocks, as they lie.
