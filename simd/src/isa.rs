@@ -1,7 +1,6 @@
 //! What a level must be able to do.
 
 use crate::level::Scalar;
-use crate::quant::read::nibbles;
 
 /// The operations of one SIMD level, on vectors of one logical shape: 16 lanes of 32 bits.
 ///
@@ -174,12 +173,6 @@ pub trait Isa: Copy + Send + Sync + 'static {
         }
         self.load_words(&words)
     }
-    /// For each piece the low nibbles of its bytes, then their high nibbles.
-    #[inline(always)]
-    fn load_nibbles(self, pieces: [&[u8; 16]; 2]) -> Self::Words {
-        let [a, b] = pieces.map(|piece| nibbles(piece));
-        self.load_two([&a, &b])
-    }
     /// `a − b`, wrapping.
     #[inline(always)]
     fn sub_words(self, a: Self::Words, b: Self::Words) -> Self::Words {
@@ -204,16 +197,6 @@ pub trait Isa: Copy + Send + Sync + 'static {
         let mut words = lanes(self, a);
         for (lane, word) in words.iter_mut().enumerate() {
             *word >>= if lane < 8 { A } else { B };
-        }
-        self.load_words(&words)
-    }
-    /// `base + 16` in byte `b` of lane `l` if bit `4 l + b` of `bits` is set; every byte of `base` is below 16.
-    #[inline(always)]
-    fn raise(self, base: Self::Words, bits: u64) -> Self::Words {
-        let mut words = lanes(self, base);
-        for (lane, word) in words.iter_mut().enumerate() {
-            let nibble = (bits >> (4 * lane)) as u32 & 15;
-            *word |= u32::from_le_bytes(std::array::from_fn(|b| (nibble >> b & 1) as u8 * 16));
         }
         self.load_words(&words)
     }

@@ -119,9 +119,6 @@ kernel!(Halves, (words: Words) -> Bits, |isa| {
 
 kernel!(Rows, (pieces: [[u8; 32]; 2], rows: [Words; 4], bits: Words) -> Bits, |isa| {
     let [a, b] = pieces;
-    let [nibbles_a, nibbles_b] = [a, b].map(|piece| piece.first_chunk().expect("32 bytes"));
-    let base = isa.load_nibbles([nibbles_a, nibbles_b]);
-    let raised = isa.raise(base, u64::from(bits[0]) << 32 | u64::from(bits[1]));
     let words = isa.load_words(&rows[0]);
     let loaded: [I::Words; 4] = std::array::from_fn(|i| isa.load_words(&rows[i]));
     // 14 bits and a sign.
@@ -130,8 +127,6 @@ kernel!(Rows, (pieces: [[u8; 32]; 2], rows: [Words; 4], bits: Words) -> Bits, |i
     let [four_a, four_b, four_c, four_d] = isa.join_four(loaded);
     read(isa, [
         isa.load_two([a, b]),
-        base,
-        raised,
         isa.sub_words(words, isa.load_words(bits)),
         isa.shift_two_left::<4, 2>(words),
         isa.shift_two_left::<0, 31>(words),

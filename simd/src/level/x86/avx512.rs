@@ -271,15 +271,6 @@ impl Isa for Avx512Vnni {
         }
     }
     #[inline(always)]
-    fn load_nibbles(self, [a, b]: [&[u8; 16]; 2]) -> __m512i {
-        with_level! {
-            let both = _mm512_broadcast_i32x4(_mm_loadu_si128(a.as_ptr().cast()));
-            let both = _mm512_mask_broadcast_i32x4(both, 0xff00, _mm_loadu_si128(b.as_ptr().cast()));
-            let shifts = _mm512_setr_epi32(0, 0, 0, 0, 4, 4, 4, 4, 0, 0, 0, 0, 4, 4, 4, 4);
-            _mm512_and_si512(_mm512_srlv_epi32(both, shifts), _mm512_set1_epi8(15))
-        }
-    }
-    #[inline(always)]
     fn sub_words(self, a: __m512i, b: __m512i) -> __m512i {
         with_level! { _mm512_sub_epi32(a, b) }
     }
@@ -290,10 +281,6 @@ impl Isa for Avx512Vnni {
     #[inline(always)]
     fn shift_two_right<const A: u32, const B: u32>(self, a: __m512i) -> __m512i {
         with_level! { _mm512_srlv_epi32(a, self.two::<A, B>()) }
-    }
-    #[inline(always)]
-    fn raise(self, base: __m512i, bits: u64) -> __m512i {
-        with_level! { _mm512_mask_add_epi8(base, bits, base, _mm512_set1_epi8(16)) }
     }
     #[inline(always)]
     fn fold(self, [a, b, c, d]: [__m512i; 4]) -> __m512i {
