@@ -34,7 +34,19 @@ unsafe impl Sync for Loaded {}
 
 impl Loaded {
     fn new(kind: Kind) -> Self {
-        let bytes = Tiny::small(kind).bytes().expect("a tiny model");
+        let mut tiny = Tiny::small(kind);
+        if cfg!(miri) {
+            // What it takes seconds for otherwise takes minutes there.
+            tiny = Tiny {
+                layers: 1,
+                width: 32,
+                feed_forward: 32,
+                heads: 2,
+                kv_heads: 1,
+                ..tiny
+            };
+        }
+        let bytes = tiny.bytes().expect("a tiny model");
         let mut model = null_mut();
         ok!(fidelis_model_from_memory(
             bytes.as_ptr(),

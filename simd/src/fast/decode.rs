@@ -107,12 +107,12 @@ impl<L: Layout> Kernel for DecodeBlocks<'_, L> {
             let mut ahead = Ahead::behind(rows[0].as_ptr().cast(), 16 * row_bytes + EARLIER);
             let mut y = isa.splat(0.0);
             for (index, groups) in input.chunks_exact(L::GROUPS).enumerate() {
-                ahead.ask(16 * L::FORMAT.block_bytes());
                 L::unpack(
                     isa,
                     blocks_at(&rows, index),
                     #[inline(always)]
                     |group, panel: Panel<I>| {
+                        ahead.ask(16 * L::FORMAT.block_bytes() / L::GROUPS);
                         let x = &groups[group];
                         let ints = ints::<I, Of<L>>(isa, bias, &panel.quants, x);
                         y = add_group::<I, Of<L>>(isa, y, ints, &Factors::of(&panel), x);
