@@ -92,7 +92,8 @@ impl<L: Layout> Kernel for DecodeBlocks<'_, L> {
         let blocks = input.len() / L::GROUPS;
         let row_bytes = blocks * L::FORMAT.block_bytes();
         assert_eq!(bytes.len(), out.len() * row_bytes, "rows fill the bytes");
-        if I::IN_PLACE && L::IN_PLACE {
+        // Narrower registers have no room for twice as many sums.
+        if I::IN_PLACE && L::IN_PLACE && (I::WIDE || !L::HALVES) {
             let rows = InPlace::<L> {
                 bytes,
                 row_bytes,
