@@ -2,7 +2,7 @@
 //!
 //! The 16 lie side by side, and while they are worked on the next 16 are asked for, in the order in which they lie: one
 //! stream, however the rows are read. A machine left to guess at 16 short streams, or asked for 16 long ones, reads half as fast.
-//! They are asked for a little earlier than that, or the last of the 16 would not be there when they begin.
+//! They are asked for a little earlier still, or the last of the 16 would not be there when they begin.
 //! Levels of [`Isa::IN_PLACE`] multiply some formats otherwise: see the module `in_place`.
 
 use super::in_place::InPlace;
@@ -57,7 +57,7 @@ pub(super) fn sixteen<L: Layout>(rows: &[u8], row_bytes: usize, first: usize) ->
     sixteen
 }
 
-/// How many bytes before the 16 rows that are in use end the next are begun to be asked for: what is read while memory answers.
+/// How much further ahead than 16 rows bytes are asked for: what is read while memory answers.
 const EARLIER: usize = 12 << 10;
 
 struct DecodeBlocks<'a, L>(Decode<'a>, PhantomData<L>);
