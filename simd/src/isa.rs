@@ -200,7 +200,7 @@ pub trait Isa: Copy + Send + Sync + 'static {
         }
         self.load_words(&words)
     }
-    /// Lane `4 j + r` of the result is the sum of lanes `4 j .. 4 j + 4` of row `r`, wrapping.
+    /// Lane `4 j + r` of the result is the sum of lanes `4 j .. 4 j + 4` of row `r`; every lane is between −16,383 and 16,383.
     #[inline(always)]
     fn fold(self, rows: [Self::Words; 4]) -> Self::Words {
         let mut folded = [0_u32; 16];
@@ -210,11 +210,6 @@ pub trait Isa: Copy + Send + Sync + 'static {
             }
         }
         self.load_words(&folded)
-    }
-    /// [`Isa::fold`] of lanes between −16,383 and 16,383.
-    #[inline(always)]
-    fn fold_small(self, rows: [Self::Words; 4]) -> Self::Words {
-        self.fold(rows)
     }
     /// From four times four folded rows, 16 rows: lane `4 f + r` of result `h` is the sum of lanes `8 h + r` and `8 h + 4 + r` of `folded[f]`.
     #[inline(always)]

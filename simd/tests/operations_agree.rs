@@ -132,8 +132,7 @@ kernel!(Rows, (pieces: [[u8; 32]; 2], rows: [Words; 4], bits: Words) -> Bits, |i
         isa.shift_two_left::<0, 31>(words),
         isa.shift_two_right::<0, 2>(words),
         isa.shift_two_right::<31, 1>(words),
-        isa.fold(loaded),
-        isa.fold_small(small),
+        isa.fold(small),
         two_a, two_b, four_a, four_b, four_c, four_d,
     ])
 });
@@ -238,7 +237,7 @@ fn every_operation_gives_the_scalar_levels_bits() {
         random.fill_bytes(pieces.as_flattened_mut());
         let mut rows = [words(&mut random), a, b, words(&mut random)];
         for row in &mut rows {
-            // The least number of 14 bits and a sign is one too low for `fold_small`; the ends come often.
+            // The least number of 14 bits and a sign is one too low for `fold`; the ends come often.
             for lane in row.iter_mut() {
                 *lane = match *lane % 4 {
                     0 => 0x3fff << 17,

@@ -36,7 +36,7 @@ impl Loaded {
     fn new(kind: Kind) -> Self {
         let mut tiny = Tiny::small(kind);
         if cfg!(miri) {
-            // What it takes seconds for otherwise takes minutes there.
+            // Of the usual size, an answer took Miri more than a quarter of an hour.
             tiny = Tiny {
                 layers: 1,
                 width: 32,
@@ -130,7 +130,7 @@ fn run(session: *mut fidelis_session, tokens: &[u32], most: u32) -> (Vec<u32>, V
 fn a_model_in_memory_reads_and_answers() {
     let loaded = Loaded::new(Kind::Llama);
     let session = loaded.session(1);
-    // As little as can be asked for under Miri, which takes minutes for it.
+    // Under Miri every token takes minutes.
     let (tokens, most): (&[u32], _) = if cfg!(miri) {
         (&[70], 1)
     } else {

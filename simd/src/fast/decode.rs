@@ -92,7 +92,7 @@ impl<L: Layout> Kernel for DecodeBlocks<'_, L> {
         let blocks = input.len() / L::GROUPS;
         let row_bytes = blocks * L::FORMAT.block_bytes();
         assert_eq!(bytes.len(), out.len() * row_bytes, "rows fill the bytes");
-        // Narrower registers have no room for twice as many sums.
+        // With narrower registers, formats of two sums a group gained nothing so.
         if I::IN_PLACE && L::IN_PLACE && (I::WIDE || !L::HALVES) {
             let rows = InPlace::<L> {
                 bytes,
@@ -113,7 +113,7 @@ impl<L: Layout> Kernel for DecodeBlocks<'_, L> {
                     blocks_at(&rows, index),
                     #[inline(always)]
                     |group, panel: Panel<I>| {
-                        // Asking for less at a time, more often, has cost as much as asking for all of a block at once.
+                        // For two groups: for one at a time `Q2_K` was read a sixth more slowly on a Zen 4, for all of a block at once `Q6_K`.
                         if group.is_multiple_of(2) {
                             ahead.ask(16 * L::FORMAT.block_bytes() / (L::GROUPS / 2).max(1));
                         }

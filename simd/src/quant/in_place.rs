@@ -35,7 +35,7 @@ pub(super) fn twice<I: Isa>(isa: I, block: &[u8], at: usize) -> I::Words {
     isa.load_two([bytes; 2])
 }
 
-/// The folded products of two operands of each of four rows, `bytes(row)`, with `x`, from `from` on; every lane within what [`Isa::fold_small`] takes.
+/// The folded products of two operands of each of four rows, `bytes(row)`, with `x`, from `from` on; every lane within what [`Isa::fold`] takes.
 #[inline(always)]
 pub(super) fn fold_two<I: Isa>(
     isa: I,
@@ -49,5 +49,5 @@ pub(super) fn fold_two<I: Isa>(
         products[0][row] = isa.dot_unsigned(from[0], low, x[0]);
         products[1][row] = isa.dot_unsigned(from[1], high, x[1]);
     }
-    [isa.fold_small(products[0]), isa.fold_small(products[1])]
+    [isa.fold(products[0]), isa.fold(products[1])]
 }

@@ -58,19 +58,12 @@ impl Avx2 {
         }
     }
 
-    /// The lower halves of both registers, and the upper ones.
-    #[inline(always)]
-    fn quarters(self, a: __m256i, b: __m256i) -> [__m256i; 2] {
-        with_level! {
-            [_mm256_permute2x128_si256::<0x20>(a, b), _mm256_permute2x128_si256::<0x31>(a, b)]
-        }
-    }
-
     /// The sum of a register's halves, for both registers.
     #[inline(always)]
     fn add_halves(self, a: __m256i, b: __m256i) -> __m256i {
-        let [low, high] = self.quarters(a, b);
-        with_level! { _mm256_add_epi32(low, high) }
+        with_level! {
+            _mm256_add_epi32(_mm256_permute2x128_si256::<0x20>(a, b), _mm256_permute2x128_si256::<0x31>(a, b))
+        }
     }
 
     /// Pairs of 16-bit sums, widened and added to `sum`.
@@ -323,29 +316,12 @@ impl Isa for Avx2 {
         with_level! { [_mm256_loadu_si256(a.as_ptr().cast()), _mm256_loadu_si256(b.as_ptr().cast())] }
     }
     #[inline(always)]
-    fn sub_words(self, a: Words, b: Words) -> Words {
-        both!(|a, b| _mm256_sub_epi32(a, b))
-    }
-    #[inline(always)]
     fn shift_two_left<const A: u32, const B: u32>(self, [a, b]: Words) -> Words {
         let [low, high] = [A.cast_signed(), B.cast_signed()];
         with_level! { [_mm256_sll_epi32(a, _mm_cvtsi32_si128(low)), _mm256_sll_epi32(b, _mm_cvtsi32_si128(high))] }
     }
     #[inline(always)]
-    fn shift_two_right<const A: u32, const B: u32>(self, [a, b]: Words) -> Words {
-        let [low, high] = [A.cast_signed(), B.cast_signed()];
-        with_level! { [_mm256_srl_epi32(a, _mm_cvtsi32_si128(low)), _mm256_srl_epi32(b, _mm_cvtsi32_si128(high))] }
-    }
-    #[inline(always)]
     fn fold(self, [a, b, c, d]: [Words; 4]) -> Words {
-        both!(|a, b, c, d| {
-            let ab = _mm256_add_epi32(_mm256_unpacklo_epi32(a, b), _mm256_unpackhi_epi32(a, b));
-            let cd = _mm256_add_epi32(_mm256_unpacklo_epi32(c, d), _mm256_unpackhi_epi32(c, d));
-            _mm256_add_epi32(_mm256_unpacklo_epi64(ab, cd), _mm256_unpackhi_epi64(ab, cd))
-        })
-    }
-    #[inline(always)]
-    fn fold_small(self, [a, b, c, d]: [Words; 4]) -> Words {
         both!(|a, b, c, d| {
             // Sums of two such lanes still fit 16 bits, so packing loses nothing.
             let ones = _mm256_set1_epi16(1);
@@ -359,17 +335,6 @@ impl Isa for Avx2 {
         [
             [self.add_halves(a[0], b[0]), self.add_halves(c[0], d[0])],
             [self.add_halves(a[1], b[1]), self.add_halves(c[1], d[1])],
-        ]
-    }
-    #[inline(always)]
-    fn join_four(self, [a, b, c, d]: [Words; 4]) -> [Words; 4] {
-        let [ab, ab_high] = [self.quarters(a[0], b[0]), self.quarters(a[1], b[1])];
-        let [cd, cd_high] = [self.quarters(c[0], d[0]), self.quarters(c[1], d[1])];
-        [
-            [ab[0], cd[0]],
-            [ab[1], cd[1]],
-            [ab_high[0], cd_high[0]],
-            [ab_high[1], cd_high[1]],
         ]
     }
 }

@@ -285,14 +285,6 @@ impl Isa for Avx512Vnni {
     #[inline(always)]
     fn fold(self, [a, b, c, d]: [__m512i; 4]) -> __m512i {
         with_level! {
-            let ab = _mm512_add_epi32(_mm512_unpacklo_epi32(a, b), _mm512_unpackhi_epi32(a, b));
-            let cd = _mm512_add_epi32(_mm512_unpacklo_epi32(c, d), _mm512_unpackhi_epi32(c, d));
-            _mm512_add_epi32(_mm512_unpacklo_epi64(ab, cd), _mm512_unpackhi_epi64(ab, cd))
-        }
-    }
-    #[inline(always)]
-    fn fold_small(self, [a, b, c, d]: [__m512i; 4]) -> __m512i {
-        with_level! {
             // Sums of two such lanes still fit 16 bits, so packing loses nothing.
             let ones = _mm512_set1_epi16(1);
             let ab = _mm512_madd_epi16(_mm512_packs_epi32(a, b), ones);
