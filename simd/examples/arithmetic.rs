@@ -5,7 +5,7 @@
 use fidelis_simd::attend::{Attend, AttendScratch, CHUNK, CacheFormat, Column, KeyValues};
 use fidelis_simd::dense::{Dense, DenseScratch};
 use fidelis_simd::elementwise::{Curve, Gate, Pairs, RmsNorm, Rotate, SoftCap};
-use fidelis_simd::fast::{Decode, Prefill, Scratch};
+use fidelis_simd::fast::{Decode, Order, Prefill, Scratch};
 use fidelis_simd::input::{InputGroup, Quantise};
 use fidelis_simd::{Format, Level, Real};
 use rand_core::Rng;
@@ -147,6 +147,7 @@ fn fast(level: Level, random: &mut Pcg64Mcg) -> Vec<(&'static str, u64)> {
         format: Format::Q4_K,
         rows: &rows(random, 144, &[0, 2], 40),
         input: &groups,
+        order: Order::best(),
         out: &mut one,
     }
     .on(level);

@@ -1,6 +1,6 @@
 //! Prints what share of the machine's limits the `fast` kernels reach on one core.
 
-use fidelis_simd::fast::{Decode, Prefill, Scratch};
+use fidelis_simd::fast::{Decode, Order, Prefill, Scratch};
 use fidelis_simd::input::{InputGroup, Quantise};
 use fidelis_simd::{Format, Level};
 use std::hint::black_box;
@@ -52,6 +52,7 @@ fn measure(level: Level, format: Format) {
             format,
             rows: &bytes,
             input: &inputs[..width / 32],
+            order: Order::best(),
             out: &mut out,
         }
         .on(level);

@@ -37,8 +37,10 @@
 
 mod decode;
 mod in_place;
+mod order;
 mod prefill;
 mod sum;
 
 pub use decode::Decode;
+pub use order::Order;
 pub use prefill::{Prefill, Room, Scratch};

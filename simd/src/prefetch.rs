@@ -10,6 +10,8 @@ mod machine;
 #[path = "prefetch/none.rs"]
 mod machine;
 
+pub(crate) use machine::likes_streams;
+
 use machine::fetch;
 
 /// Bytes of a cache line; a guess where it matters little.
@@ -38,6 +40,26 @@ impl Ahead {
         while self.at < self.end {
             fetch(self.at);
             self.at = self.at.wrapping_add(LINE);
+        }
+    }
+}
+
+/// How far ahead of its use a row's bytes are asked for by [`ask_each`].
+///
+/// On a Xeon 512 bytes made 46 tokens/s where 1024 made 45 and 1536 made 43.
+const AHEAD: usize = 512;
+
+/// Asks for what each of some rows has a little past item `index`.
+#[inline(always)]
+pub(crate) fn ask_each<B>(rows: &[&[B]], index: usize) {
+    let size = size_of::<B>();
+    // Several short items share a line: in turn, each asks for some of the rows' lines.
+    let turns = (LINE / size).max(1);
+    for row in rows.iter().skip(index % turns).step_by(turns) {
+        let from = row.as_ptr().cast::<u8>();
+        let from = from.wrapping_add(index * size + AHEAD);
+        for line in (0..size).step_by(LINE) {
+            fetch(from.wrapping_add(line));
         }
     }
 }

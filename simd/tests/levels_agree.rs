@@ -1,6 +1,6 @@
 //! Every level gives the scalar level's bits, and reading a batch gives those of one token at a time.
 
-use fidelis_simd::fast::{Decode, Prefill, Scratch};
+use fidelis_simd::fast::{Decode, Order, Prefill, Scratch};
 use fidelis_simd::input::{InputGroup, Quantise};
 use fidelis_simd::quant::Layout;
 use fidelis_simd::{Format, Level, with_layout};
@@ -59,11 +59,18 @@ fn inputs(len: usize, random: &mut Pcg64Mcg) -> Vec<InputGroup> {
     groups
 }
 
-fn decode<L: Layout>(level: Level, rows: &[u8], input: &[InputGroup], out: &mut [f32]) {
+fn decode<L: Layout>(
+    level: Level,
+    order: Order,
+    rows: &[u8],
+    input: &[InputGroup],
+    out: &mut [f32],
+) {
     Decode {
         format: L::FORMAT,
         rows,
         input,
+        order,
         out,
     }
     .on(level);
@@ -161,14 +168,16 @@ fn check<L: Layout>(random: &mut Pcg64Mcg) {
                         "{case}: prefill of {tokens}"
                     );
                 }
-                let mut out = vec![f32::NAN; TOKENS * height];
-                for (input, out) in inputs
-                    .chunks_exact(per_token)
-                    .zip(out.chunks_exact_mut(height))
-                {
-                    decode::<L>(level, &rows, input, out);
+                for order in [Order::Neighbours, Order::Streams] {
+                    let mut out = vec![f32::NAN; TOKENS * height];
+                    for (input, out) in inputs
+                        .chunks_exact(per_token)
+                        .zip(out.chunks_exact_mut(height))
+                    {
+                        decode::<L>(level, order, &rows, input, out);
+                    }
+                    assert_eq!(bits(&out), bits(&expected), "{case}: decode, {order:?}");
                 }
-                assert_eq!(bits(&out), bits(&expected), "{case}: decode");
             }
         }
     }

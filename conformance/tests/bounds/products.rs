@@ -4,7 +4,7 @@ use crate::inputs::{KINDS, Kind, Source, pair, row, wide};
 use crate::report::Report;
 use fidelis_conformance::bound::{self, Weights};
 use fidelis_simd::dense::{Dense, DenseScratch, Dequantise};
-use fidelis_simd::fast::Decode;
+use fidelis_simd::fast::{Decode, Order};
 use fidelis_simd::input::{InputGroup, Quantise};
 use fidelis_simd::quant::Layout;
 use fidelis_simd::{Format, Level, Real, with_layout};
@@ -37,6 +37,7 @@ fn fast<L: Layout>(row: &[u8], input: &[f32]) -> f32 {
         format: L::FORMAT,
         rows: row,
         input: &groups,
+        order: Order::best(),
         out: &mut out,
     }
     .on(level);

@@ -6,7 +6,7 @@ use fidelis_offload_gpu::format::FORMATS;
 use fidelis_offload_gpu::graph::{Activation, Curve as GpuCurve, Graph, Op, Tier};
 use fidelis_simd::dense::{Dense, DenseScratch, Dequantise};
 use fidelis_simd::elementwise::{Curve, Gate, Scale};
-use fidelis_simd::fast::Decode;
+use fidelis_simd::fast::{Decode, Order};
 use fidelis_simd::input::{InputGroup, Quantise};
 use fidelis_simd::{Format, Level, Real};
 
@@ -37,6 +37,7 @@ fn fast(format: Format, row: &[u8], input: &[f32]) -> f32 {
         format,
         rows: row,
         input: &groups,
+        order: Order::best(),
         out: &mut out,
     }
     .on(level);

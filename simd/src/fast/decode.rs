@@ -1,14 +1,15 @@
 //! One token: rows are read in the file's own layout, 16 at a time, and used at once.
 //!
-//! The 16 lie side by side, and while they are worked on the next 16 are asked for, in the order in which they lie: one
-//! stream, however the rows are read. A machine left to guess at 16 short streams, or asked for 16 long ones, reads half as fast.
+//! Which 16 is the machine's [`Order`]. Neighbours are asked for while the 16 before are worked on, in the order in which they lie: one
+//! stream, however the rows are read. Left to guess at 16 short streams, every machine reads half as fast.
 //! They are asked for a little earlier still, or the last of the 16 would not be there when they begin.
 //! Levels of [`Isa::IN_PLACE`] multiply some formats otherwise: see the module `in_place`.
 
 use super::in_place::InPlace;
+use super::order::{Order, Steps};
 use super::sum::{Of, Rule, add_group, bias, dot, four, start};
 use crate::input::InputGroup;
-use crate::prefetch::Ahead;
+use crate::prefetch::{Ahead, ask_each};
 use crate::quant::read::blocks_at;
 use crate::quant::{Factors, Layout, Panel};
 use crate::{Format, Isa, Kernel, Level, with_layout};
@@ -22,6 +23,8 @@ pub struct Decode<'a> {
     pub rows: &'a [u8],
     /// One token, 32 elements of a row to a group.
     pub input: &'a [InputGroup],
+    /// In which order rows are read.
+    pub order: Order,
     /// One per row.
     pub out: &'a mut [f32],
 }
@@ -46,13 +49,18 @@ pub(super) fn no_blocks(format: Format) {
     unreachable!("{format:?} has no blocks");
 }
 
-/// The 16 rows from `first`; past the end the last one repeats.
+/// The rows of a step; past the end the last one repeats.
 #[inline(always)]
-pub(super) fn sixteen<L: Layout>(rows: &[u8], row_bytes: usize, first: usize) -> [&[L::Block]; 16] {
+pub(super) fn rows_of<L: Layout>(
+    rows: &[u8],
+    row_bytes: usize,
+    steps: Steps,
+    step: usize,
+) -> [&[L::Block]; 16] {
     let last = rows.len() / row_bytes - 1;
     let mut sixteen: [&[L::Block]; 16] = [&[]; 16];
-    for (i, row) in sixteen.iter_mut().enumerate() {
-        *row = L::blocks(&rows[(first + i).min(last) * row_bytes..][..row_bytes]);
+    for (lane, row) in sixteen.iter_mut().enumerate() {
+        *row = L::blocks(&rows[steps.row(step, lane).min(last) * row_bytes..][..row_bytes]);
     }
     sixteen
 }
@@ -86,6 +94,7 @@ impl<L: Layout> Kernel for DecodeBlocks<'_, L> {
         let Decode {
             rows: bytes,
             input,
+            order,
             out,
             ..
         } = self.0;
@@ -99,22 +108,26 @@ impl<L: Layout> Kernel for DecodeBlocks<'_, L> {
                 row_bytes,
                 format: PhantomData,
             };
-            return rows.multiply(isa, input, out);
+            return rows.multiply(isa, input, order, out);
         }
         let bias = bias::<I, Of<L>>();
-        let count = out.len();
-        for first in (0..count).step_by(16) {
-            let rows = sixteen::<L>(bytes, row_bytes, first);
+        let in_streams = order == Order::Streams;
+        let steps = order.steps(out.len());
+        for step in 0..steps.steps {
+            let rows = rows_of::<L>(bytes, row_bytes, steps, step);
             let mut ahead = Ahead::behind(rows[0].as_ptr().cast(), 16 * row_bytes + EARLIER);
             let mut y = isa.splat(0.0);
             for (index, groups) in input.chunks_exact(L::GROUPS).enumerate() {
+                if in_streams {
+                    ask_each(&rows, index);
+                }
                 L::unpack(
                     isa,
                     blocks_at(&rows, index),
                     #[inline(always)]
                     |group, panel: Panel<I>| {
                         // For two groups: for one at a time `Q2_K` was read a sixth more slowly on a Zen 4, for all of a block at once `Q6_K`.
-                        if group.is_multiple_of(2) {
+                        if !in_streams && group.is_multiple_of(2) {
                             ahead.ask(16 * L::FORMAT.block_bytes() / (L::GROUPS / 2).max(1));
                         }
                         let x = &groups[group];
@@ -125,9 +138,7 @@ impl<L: Layout> Kernel for DecodeBlocks<'_, L> {
             }
             let mut lanes = [0.0; 16];
             isa.store(y, &mut lanes);
-            for (out, value) in out[first..].iter_mut().zip(lanes) {
-                *out = value;
-            }
+            steps.write(step, &lanes, out);
         }
     }
 }

@@ -1,13 +1,14 @@
 //! One token on levels that multiply rows as they lie: 16 rows, four of them at a time.
 //!
-//! The next 16 are asked for evenly while these are worked on. The folded products of 16 rows wait in the first cache until their scales are applied, 16 rows in the lanes.
+//! The next neighbours, or the next bytes of streams, are asked for evenly while these are worked on. The folded products of 16 rows wait in the first cache until their scales are applied, 16 rows in the lanes.
 //! The fewer wait, the better memory is read: with those of whole rows of 22 blocks the cache is full, and a Zen 4 reads a quarter less.
 
-use super::decode::sixteen;
+use super::decode::rows_of;
+use super::order::Order;
 use super::sum::{Of, add_group};
 use crate::Isa;
 use crate::input::InputGroup;
-use crate::prefetch::Ahead;
+use crate::prefetch::{Ahead, ask_each};
 use crate::quant::Layout;
 use crate::quant::read::blocks_at;
 use std::marker::PhantomData;
@@ -28,13 +29,21 @@ pub(super) struct InPlace<'a, L> {
 impl<L: Layout> InPlace<'_, L> {
     /// `out[r] = row r · input`.
     #[inline(always)]
-    pub(super) fn multiply<I: Isa>(&self, isa: I, input: &[InputGroup], out: &mut [f32]) {
+    pub(super) fn multiply<I: Isa>(
+        &self,
+        isa: I,
+        input: &[InputGroup],
+        order: Order,
+        out: &mut [f32],
+    ) {
         // Of what is asked for with a block of 16 rows, how much while four are folded; the rest while all are joined.
         let all = 16 * L::FORMAT.block_bytes();
         let folding = all / 7;
         let mut folded = [[[isa.splat_word(0); 4]; 4]; SLICE];
-        for first_row in (0..out.len()).step_by(16) {
-            let rows = sixteen::<L>(self.bytes, self.row_bytes, first_row);
+        let in_streams = order == Order::Streams;
+        let steps = order.steps(out.len());
+        for step in 0..steps.steps {
+            let rows = rows_of::<L>(self.bytes, self.row_bytes, steps, step);
             let mut ahead = Ahead::behind(rows[0].as_ptr().cast(), 16 * self.row_bytes);
             let mut y = isa.splat(0.0);
             for (slice, x) in input.chunks(SLICE * L::GROUPS).enumerate() {
@@ -43,12 +52,18 @@ impl<L: Layout> InPlace<'_, L> {
                     for (index, x) in x.chunks_exact(L::GROUPS).enumerate() {
                         let at = first + index;
                         let blocks = [&rows[0][at], &rows[1][at], &rows[2][at], &rows[3][at]];
-                        ahead.ask(folding);
+                        if in_streams {
+                            ask_each(rows, at);
+                        } else {
+                            ahead.ask(folding);
+                        }
                         folded[index][four] = L::fold(isa, blocks, x);
                     }
                 }
                 for (index, x) in x.chunks_exact(L::GROUPS).enumerate() {
-                    ahead.ask(all - 4 * folding);
+                    if !in_streams {
+                        ahead.ask(all - 4 * folding);
+                    }
                     L::join(
                         isa,
                         blocks_at(&rows, first + index),
@@ -62,9 +77,7 @@ impl<L: Layout> InPlace<'_, L> {
             }
             let mut lanes = [0.0; 16];
             isa.store(y, &mut lanes);
-            for (out, value) in out[first_row..].iter_mut().zip(lanes) {
-                *out = value;
-            }
+            steps.write(step, &lanes, out);
         }
     }
 }

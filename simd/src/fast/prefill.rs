@@ -6,7 +6,8 @@
 
 mod by_two;
 
-use super::decode::{no_blocks, sixteen};
+use super::decode::{no_blocks, rows_of};
+use super::order::Order;
 use super::sum::{Kind, Rule, add_group, bias, dot, four, start};
 use crate::input::InputGroup;
 use crate::quant::read::blocks_at;
@@ -365,7 +366,9 @@ impl<L: Layout> Kernel for Unpack<'_, L> {
     fn run<I: Isa>(self, isa: I) {
         let stride = stride(L::HALVES, L::MIN);
         for (i, lines) in self.panels.chunks_exact_mut(self.lines).enumerate() {
-            let rows = sixteen::<L>(self.rows, self.row_bytes, self.first_row + 16 * i);
+            let neighbours = Order::Neighbours.steps(self.rows.len() / self.row_bytes);
+            let step = self.first_row / 16 + i;
+            let rows = rows_of::<L>(self.rows, self.row_bytes, neighbours, step);
             for (index, lines) in lines.chunks_exact_mut(L::GROUPS * stride).enumerate() {
                 L::unpack(
                     isa,

@@ -4,7 +4,7 @@ use super::median;
 use crate::probe::{self, Limits};
 use crate::{output, progress};
 use anyhow::{Context, Result};
-use fidelis_simd::fast::{Decode, Prefill, Scratch};
+use fidelis_simd::fast::{Decode, Order, Prefill, Scratch};
 use fidelis_simd::input::{InputGroup, Quantise};
 use fidelis_simd::{Format, Level};
 use std::hint::black_box;
@@ -119,6 +119,7 @@ fn row(
             format,
             rows: &memory[..rows * row_bytes],
             input: &groups[..WIDTH / 32],
+            order: Order::best(),
             out: &mut out,
         }
         .on(level);

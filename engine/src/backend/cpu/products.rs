@@ -6,7 +6,7 @@ use crate::graph::{Graph, Op, TensorId};
 use crate::tensor::Tensor;
 use fidelis_simd::Real;
 use fidelis_simd::dense::{Dense, DenseRoom, DenseScratch};
-use fidelis_simd::fast::{Decode, Prefill, Room, Scratch};
+use fidelis_simd::fast::{Decode, Order, Prefill, Room, Scratch};
 use std::ops::Range;
 
 /// The least bytes of weights that a worker takes at a time with one token.
@@ -226,6 +226,7 @@ impl<'p, 'a, R: Real> Products<'p, '_, 'a, R> {
                 format: weight.format,
                 rows: bytes,
                 input: inputs,
+                order: Order::best(),
                 out,
             };
             kernel.on(work.level);
