@@ -10,9 +10,8 @@ mod machine;
 #[path = "prefetch/none.rs"]
 mod machine;
 
-pub(crate) use machine::likes_streams;
-
 use machine::fetch;
+pub(crate) use machine::likes_streams;
 
 /// Bytes of a cache line; a guess where it matters little.
 const LINE: usize = 64;

@@ -4,13 +4,14 @@ use crate::prefetch::likes_streams;
 
 /// Which rows are multiplied together, one in each lane. It changes no bit, but machines fetch ahead in different ways.
 ///
-/// Read from memory by one core, share of what it reads at best:
+/// What one core multiplies from memory, in GB/s:
 ///
-/// | machine | `Q4_K` | `Q5_0` | `Q8_0` |
-/// |---|---|---|---|
-/// | Zen 4, neighbours | 0.80 | 0.75 | 0.85 |
-/// | Xeon with AVX-512, neighbours | 0.58 | 0.53 | 0.58 |
-/// | Xeon with AVX-512, streams | 0.94 | 1.0 | 1.0 |
+/// | machine, and what it reads plainly | order | `Q4_K` | `Q5_0` | `Q8_0` |
+/// |---|---|---:|---:|---:|
+/// | Zen 4, 25 | neighbours | 20 | 16 | 22 |
+/// | Zen 4, 25 | streams | 15 | 9 | 10 |
+/// | Xeon with AVX-512, 18 | neighbours | 11 | 10 | 11 |
+/// | Xeon with AVX-512, 18 | streams | 18 | 19 | 20 |
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Order {
     /// 16 neighbours, and while these are multiplied, the next 16 are asked for in the order in which they lie: one stream.

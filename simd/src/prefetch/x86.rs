@@ -12,8 +12,7 @@ pub(crate) fn fetch(address: *const u8) {
 
 /// Whether 16 long streams are read faster than one that is asked for.
 ///
-/// So it is on Intel's: what a program asks for goes through the few places of the first cache there, what the processor
-/// guesses does not.
+/// So it was on the one Intel processor that was measured, and not on AMD's.
 pub(crate) fn likes_streams() -> bool {
     static INTEL: LazyLock<bool> = LazyLock::new(|| {
         // Miri is no machine.
