@@ -2,6 +2,7 @@
 
 use super::stored::{Bytes, Doubles, Floats, Halves, Stored};
 use super::{CHUNK, CacheFormat, KEY_BLOCK};
+use crate::prefetch::Ahead;
 use crate::{Isa, Kernel, Level, Real};
 use std::marker::PhantomData;
 use std::ops::Range;
@@ -51,6 +52,9 @@ pub struct AttendScratch<R> {
     sums: Vec<[R; 16]>,
     chunk: Vec<[R; 16]>,
 }
+
+/// Bytes by which values are asked for ahead of their use.
+const AHEAD: usize = 2048;
 
 /// Columns that go through the cache together, at most.
 const TOGETHER: usize = 4;
@@ -330,8 +334,10 @@ impl<R: Real, S: Stored, const T: usize, const B: usize> Kernel for Score<'_, R,
                 let at = slot + (block + i).min(last - 1);
                 *keys = &cache.keys[at * block_bytes..][..block_bytes];
             }
+            let mut ahead = Ahead::behind(keys[0].as_ptr(), B * block_bytes);
             let mut sums = [[R::default().splat(isa); B]; T];
             for d in 0..cache.key_width {
+                ahead.ask(B * block_bytes / cache.key_width);
                 let mut key = [R::default().splat(isa); B];
                 for (key, keys) in key.iter_mut().zip(&keys) {
                     *key = S::key::<I, R>(isa, keys, d);
@@ -375,11 +381,15 @@ impl<R: Real, S: Stored, const T: usize> Kernel for AddValues<'_, R, S, T> {
         let lanes = cache.value_width.div_ceil(16);
         let slot = self.start % cache.positions;
         let rows = &cache.values[slot * row_bytes..][..CHUNK * row_bytes];
+        let mut ahead = Ahead::behind(rows[self.range.start * row_bytes..].as_ptr(), AHEAD);
         for first in (0..lanes).step_by(4) {
             let used = (lanes - first).min(4);
             let mut sums = [[R::default().splat(isa); 4]; T];
             for p in self.range.clone() {
                 let row = &rows[p * row_bytes..][..row_bytes];
+                if first == 0 {
+                    ahead.ask(row_bytes);
+                }
                 let mut values = [R::default().splat(isa); 4];
                 for i in 0..4 {
                     values[i] = S::value::<I, R>(isa, row, first + i.min(used - 1));
