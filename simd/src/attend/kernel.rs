@@ -53,7 +53,9 @@ pub struct AttendScratch<R> {
     chunk: Vec<[R; 16]>,
 }
 
-/// Bytes by which values are asked for ahead of their use.
+/// Bytes by which values are asked for ahead of their use; no other distance was tried.
+///
+/// With keys and values left to the processor's guess, a Xeon made a tenth fewer tokens a second after 2,000 others.
 const AHEAD: usize = 2048;
 
 /// Columns that go through the cache together, at most.

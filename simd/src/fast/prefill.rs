@@ -365,8 +365,8 @@ impl<L: Layout> Kernel for Unpack<'_, L> {
     #[inline(always)]
     fn run<I: Isa>(self, isa: I) {
         let stride = stride(L::HALVES, L::MIN);
+        let neighbours = Order::Neighbours.steps(self.rows.len() / self.row_bytes);
         for (i, lines) in self.panels.chunks_exact_mut(self.lines).enumerate() {
-            let neighbours = Order::Neighbours.steps(self.rows.len() / self.row_bytes);
             let step = self.first_row / 16 + i;
             let rows = rows_of::<L>(self.rows, self.row_bytes, neighbours, step);
             for (index, lines) in lines.chunks_exact_mut(L::GROUPS * stride).enumerate() {
